@@ -140,7 +140,7 @@ def identify_wheel(
 
 
 def in_target_folder(site_folder: str) -> bool:
-    """Return whether *site_folder* was made by ``pip install --target``: scripts and data are inside, not next to it."""
+    """Return whether *site_folder* was made by ``pip install --target``, with scripts and data inside."""
     return _LIBRARY.search(site_folder) is None
 
 

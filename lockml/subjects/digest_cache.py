@@ -46,7 +46,7 @@ class KeptTree(ForwardingTree):
         return len(self._digests)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order.
 
         The digest of the image's file is returned for a subject that still showed that file at a moment after the path
         was asked for and the file was hashed. Of one that has its own by then, its own is hashed.

@@ -198,27 +198,27 @@ class _WatchedTree(ForwardingTree):
         return _Looked(places=places, listed=self._listed)
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         found = self._tree.entries(path)
         self._listed[self._tree.resolve(path).rstrip("/")] = [each.name for each in found if each.kind == "folder"]
         return found
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
 
     def origin(self, path: str) -> Origin | None:
-        """Return what brought the file at *path* there, None where that is not known."""
+        """Return the origin of the file at *path*, None if it is unknown."""
         self._asked.add(path)
         return self._tree.origin(path)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
 
         def noted() -> Iterator[tuple[str, str]]:
             for path, algorithm in wanted:

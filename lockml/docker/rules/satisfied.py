@@ -48,7 +48,7 @@ def lock_has(lock: LockFacts, texts: Iterable[str]) -> bool:
 
 
 def locked_file(analysis: Analysis) -> str | None:
-    """Return the requirement file of the context that is what the lock says, None where there is none."""
+    """Return the requirement file of the context that is what the lock says, None if there is none."""
     lock = analysis.lock
     if lock is None:
         return None

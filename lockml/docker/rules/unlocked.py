@@ -133,7 +133,7 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
 
 
 def _locked_before(analysis: Analysis, run: Run, install: Install) -> Install | None:
-    """Return the locked installation that *install* comes after, None where there is none."""
+    """Return the locked installation that *install* comes after, None if there is none."""
     same = [each for number, each in analysis.locked.get(run.stage, ()) if number == run.number]
     if same and any(each is same[0] for each in run.installs[: run.installs.index(install)]):
         return same[0]

@@ -58,7 +58,7 @@ class LayerTree:
         return tuple(child.entry(name) for name, child in sorted(node.children.items())) if node is not None else ()
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         node = self._reached(path)
         if node is None or node.kind != "file":
             return None
@@ -76,7 +76,7 @@ class LayerTree:
         return None
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         known: list[tuple[str, bytes]] = []
 
         def unknown() -> Iterator[tuple[str, str, OpenFile | UnreadableError]]:

@@ -56,7 +56,7 @@ class Recompilation:
         self._chosen: _Chosen | None = None
         self._unable = "no time is given to it" if seconds <= 0 else ""
         if minor not in MINORS:
-            self._unable = f"how Python 3.{minor} writes code is not known"
+            self._unable = f"the bytecode format of Python 3.{minor} is not known"
 
     def __enter__(self) -> "Recompilation":
         return self

@@ -29,7 +29,7 @@ class PlacedTree:
         raise NotImplementedError
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         raise NotImplementedError
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
@@ -60,5 +60,5 @@ class PlacedTree:
         return "folder" if place.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))

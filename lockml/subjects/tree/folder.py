@@ -43,7 +43,7 @@ class FolderTree(PlacedTree):
             os.close(handle)
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         place = self.resolve(path)
         if self.kind(place) != "folder":
             return ()
@@ -51,7 +51,7 @@ class FolderTree(PlacedTree):
             return tuple(sorted(os.listdir(self._folder(place))))  # noqa: PTH208 - a handle, not a path
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         content = self._read_beside(path, limit)
         if content is not None:
             return content
@@ -82,7 +82,7 @@ class FolderTree(PlacedTree):
             os.close(handle)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         try:
             handle = self._folder(path)  # follows no link: what it finds is there
         except (OSError, ValueError):
@@ -95,7 +95,7 @@ class FolderTree(PlacedTree):
             return tuple(sorted(map(_entry, found)))
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         return digest_files((path, algorithm, self.opened_file(path)) for path, algorithm in wanted)
 
     def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - a folder does not know

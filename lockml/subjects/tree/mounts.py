@@ -126,7 +126,7 @@ class MountedTree(PlacedTree):
         self._mounts = tuple(Mount(each.at, each.text) for each in self._mounted.values() if each.text)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         folder = self.resolve(path)
         if self.kind(folder) != "folder":
             return ()
@@ -137,7 +137,7 @@ class MountedTree(PlacedTree):
         return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         tree, inside, _ = self._route(self.resolve(path))
         return tree.read(inside, limit)
 
@@ -146,7 +146,7 @@ class MountedTree(PlacedTree):
         return self._tree.image_content(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         elsewhere: list[tuple[str, str]] = []
 
         def of_tree() -> Iterator[tuple[str, str]]:

@@ -138,7 +138,7 @@ class OverlayTree(PlacedTree):
         return found[0] if found is not None else None
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         place = self.resolve(path)
         if self.kind(place) != "folder":
             return ()
@@ -155,7 +155,7 @@ class OverlayTree(PlacedTree):
         return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         place = self.resolve(path)
         found = self._find(place)
         if found is None or found[0].kind != "file":
@@ -168,7 +168,7 @@ class OverlayTree(PlacedTree):
         return (self.below() if changed else self).read(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         found = ((path, algorithm, self._find(path)) for path, algorithm in wanted)
         return digest_files(
             (

@@ -112,7 +112,7 @@ def test_module_of_another_magic_number_is_not_compared() -> None:
 def test_python_that_nobody_knows_is_not_compared() -> None:
     with Recompilation(99, None, seconds=2, folder=None) as recompilation:
         assert [verdict.reason for verdict in recompilation.compare([module("a")])] == [
-            "how Python 3.99 writes code is not known"
+            "the bytecode format of Python 3.99 is not known"
         ]
 
 
