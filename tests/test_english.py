@@ -72,7 +72,6 @@ _NOT_YET: tuple[str, ...] = (
     "fixtures/",
     "lockml/common/",
     "lockml/docker/",
-    "lockml/subjects/",
     "docs/api.md",
     "docs/audit",
     "docs/fleet.schema.json",

@@ -132,7 +132,7 @@ def test_engine_that_does_not_run_exits_4_in_one_sentence(tmp_path: Path, enviro
     assert outcome.code == 4
     assert outcome.err == (
         f"error: container engine at unix://{tmp_path}/none.sock: does not answer (No such file or directory)\n"
-        "hint: start the engine, or point DOCKER_HOST to where it listens\n"
+        "hint: start the engine, or set DOCKER_HOST to its address\n"
     )
     assert environment.is_dir()
 
