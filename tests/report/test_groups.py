@@ -83,7 +83,7 @@ def test_all_are_listed_where_that_is_asked_for(formatter: Callable[..., str]) -
 
 def test_first_line_says_what_to_do() -> None:
     assert format_text([report_with(list(drifts(12)))]).startswith(
-        "container trainer: drift from pylock.toml: rebuild the image without them and recreate the container from it"
+        "container trainer: drift from pylock.toml: rebuild the image without them and recreate the container"
     )
 
 
@@ -98,7 +98,7 @@ def test_image_of_another_lock_is_rebuilt_from_this_one() -> None:
     ]  # fmt: skip
     assert advice(report_with(many)) == (
         "the image was built from another lock: rebuild the image from the locked requirements.txt and recreate the "
-        "container from it"
+        "container"
     )
 
 

@@ -33,7 +33,7 @@ from tests.made.wheels import compiled_module
 
 CACHE = f"{SITE}/model/__pycache__/__init__.cpython-311.pyc"
 OTHERS = f"{SITE}/pip/__pycache__"
-NOT_LOADED = "compiled modules are not of the sources beside them, and Python does not load them"
+NOT_LOADED = "compiled modules do not match the sources next to them, but Python does not load them"
 
 
 class Comparison:
