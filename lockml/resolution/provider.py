@@ -323,8 +323,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
                 url = redact(dependency.url)
-                reason = f"it needs {name} from {url}, which only your own lines may ask for"
-                self._reject(release, Rejection(kind="address", reason=reason, detail=f"add the line {name} @ {url}"))
+                reason = f"it needs {name} from {url}, an address that no line of yours names"
+                self._reject(release, Rejection(kind="address", reason=reason, line=f"{name} @ {url}"))
                 yield _impossible((name, None), reason)
                 return
         if dependency.extras and len(self._extras.get(name, set()).union(dependency.extras)) > MOST_EXTRAS:

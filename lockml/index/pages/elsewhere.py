@@ -1,4 +1,4 @@
-"""Places and a project in; what those that are not asked for it list of it, and how to take it from there, out.
+"""Finds what indexes that are not asked for a project list of it, and which options use them.
 
 A project is taken from the first place that has it, and the others are not asked for it: so nobody else's project of
 this name is taken, and no other server learns a private name. What is found here is told and never taken. After a
@@ -89,7 +89,7 @@ class ElsewhereReader:
             if (project := _arrived(running[place.url])) is not None
         }
         unasked = tuple(
-            f"{_shown(each)} (to take it from there: {taking_words(each, self.places, [name])})"
+            f"{_shown(each)} (to use it: {taking_words(each, self.places, [name])})"
             for each in others
             if claiming is None and each.url not in known and each.url not in found
         )

@@ -1,4 +1,4 @@
-"""A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
+"""Judges which releases of a project suit a target, one at a time, each rejection with its reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ def judge_release(
 ) -> Release | Rejection:
     """Return the release *version* of *project* as *target* can install it, or why it cannot.
 
-    Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
+    Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is omitted: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     entries = project.releases[version]
@@ -181,7 +181,7 @@ def _reject_upload(
         return None
     if uploaded is None:
         option = setting("exclude-newer")
-        reason = f"its index does not tell when it was uploaded, so {option} leaves it out"
+        reason = f"its index does not say when it was uploaded, so {option} excludes it"
         return Rejection(kind="newer", reason=reason, origin=entry.origin)
     return _reject_late(uploaded, policy.exclude_newer)
 
@@ -207,11 +207,11 @@ def _format_moment(moment: datetime) -> str:
 def _reject_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Rejection | None:
     if wheel and name in policy.no_binary:
         return Rejection(
-            kind="binary", reason=f"its wheels are not wanted ({setting('no-binary')}), and it has no source archive"
+            kind="binary", reason=f"{setting('no-binary')} excludes its wheels, and it has no source archive"
         )
     if not wheel and name in policy.only_binary:
         return Rejection(
-            kind="binary", reason=f"only wheels of it are wanted ({setting('only-binary')}), and no wheel suits"
+            kind="binary", reason=f"{setting('only-binary')} excludes its source archive, and no wheel fits"
         )
     return None
 
