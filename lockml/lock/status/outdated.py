@@ -46,6 +46,7 @@ def policy_of(lock: Lock, now: datetime) -> Policy:
     age = parse_age(newer) if isinstance(newer, str) else None
     return Policy(
         prereleases=table.get("prereleases") is True,
+        stable_only=table.get("stable-only") is True,
         exclude_newer=now - age if age else newer if isinstance(newer, datetime) else None,
         exempt=parse_exemptions(map(str, exempt) if isinstance(exempt, list) else ()),
         no_binary=parse_selection([str(table.get("no-binary", ""))]),
@@ -88,7 +89,8 @@ class _Search(Struct, frozen=True, dict=True):
 
     def _newest(self, project: Project, target: Target, locked: Version) -> Release | None:
         """Return the newest release that *target* can install; a pre-release only beside one that is locked."""
-        admitted = self.policy.prereleases or locked.is_prerelease or project.only_prereleases
+        none_else = project.only_prereleases and not self.policy.stable_only
+        admitted = self.policy.prereleases or locked.is_prerelease or none_else
         for version in project.releases:
             if version.is_prerelease and not admitted:
                 continue
