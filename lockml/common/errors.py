@@ -39,7 +39,7 @@ __all__ = [
 
 
 class LockmlError(Exception):
-    """Say what is wrong with one subject, and how to mend it.
+    """Return what is wrong with one subject, and how to mend it.
 
     *subject* is what the error is about (``requirements.in:3``, ``container 'trainer'``), *problem* a phrase without a
     full stop, *hint* the remedy. The texts are put together when shown, not before.

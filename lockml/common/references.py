@@ -147,7 +147,7 @@ def encode_url(url: str) -> str:
 
 
 def is_reference(text: str) -> bool:
-    """Say whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
+    """Return whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
     first = text.split(None, 1)[0] if text.strip() else ""
     bare = first.partition("[")[0].partition("#")[0]
     return bool(

@@ -201,6 +201,7 @@ def test_missing_file_is_an_input_error() -> None:
         read({})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -11,6 +11,7 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.bounds import Bound
 from lockml.resolution.candidates.judgements import Judgements
+from lockml.resolution.candidates.merged_lines import AllowedHashes
 from lockml.resolution.model import Policy, Preferences
 
 __all__ = ["Problem"]
@@ -36,7 +37,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     named_by_user: frozenset[NormalizedName]
     pinned_by_user: frozenset[NormalizedName]
     overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
-    allowed_hashes: Mapping[NormalizedName, frozenset[str]]
+    allowed_hashes: Mapping[NormalizedName, AllowedHashes]
     references: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     user_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
     any_prerelease: bool = False

@@ -138,12 +138,12 @@ class Screen:
 
     def _judge(self, project: Project, version: Version) -> Release | Rejection:
         """Return the release if the target can install it, else why it cannot."""
-        hashes = self._problem.allowed_hashes.get(project.name, frozenset())
-        key = (project.name, version, hashes)
+        allowed = self._problem.allowed_hashes.get(project.name, frozenset())
+        key = (project.name, version, allowed)
         judged = self._judged.get(key)
         if judged is None:
-            hashed = self._with_hashes(project, version) if hashes else project
-            judged = judge_release(hashed, version, self._problem.target, self._problem.policy, hashes)
+            hashed = self._with_hashes(project, version) if allowed else project
+            judged = judge_release(hashed, version, self._problem.target, self._problem.policy, allowed)
             judged = self._judgements.keep(self._judged, key, judged)
         return judged
 

@@ -167,6 +167,7 @@ def test_pkg_info_at_the_end_leads_to_the_whole_archive() -> None:
     assert server.asked == ["GET bytes=0-65535", "GET bytes=65536-262143", "GET bytes=262144-1048575", "GET"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranges", [True, False])
 def test_large_archive_is_not_read_whole_to_find_its_pkg_info(*, ranges: bool) -> None:
     content = gzip.compress(tarfile.TarInfo("pkg-1.0/big").tobuf() + bytes(17 << 20), 0)
@@ -184,6 +185,7 @@ def test_archive_that_is_small_is_read_whole_at_once() -> None:
     assert server.asked == ["GET"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "span", ["bytes 5-{last}/{size}", "bytes {start}-{last}/7", "nonsense", "bytes {start}-{start}/{size}"]
 )
