@@ -214,6 +214,13 @@ class _Claims:
     def excluding(self, _: re.Match[str]) -> None:
         assert any(self.question.line(location).specifier.is_unsatisfiable() for location in self.core)
 
+    def built(self, match: re.Match[str]) -> None:
+        """Check that a line pins such a build, and that no index has it."""
+        pins = [str(self.question.line(location)) for location in self.core]
+        pinned = [pin for pin in pins if pin.startswith(f"{match[1]}==") and pin.endswith(f"+{match[2]}")]
+        assert pinned
+        assert not any(pin.replace("==", " ") in self.question.universe for pin in pinned)
+
     def left_out(self, match: re.Match[str]) -> None:
         """Check that everything resolves without the override."""
         location = match[1], int(match[2])
@@ -430,6 +437,10 @@ def verify(question: Question, text: str) -> None:
             claims.conflicting,
         ),
         (r"  its bounds exclude each other", claims.excluding),
+        (
+            r"  builds of (\S+) with \+(\S+) come from PyTorch's index '\2': --index \2=URL --index-only \2=\1",
+            claims.built,
+        ),
         (r"  any of these changes makes everything resolve:|  this change would resolve it:", claims.announced),
         (
             r"  for this target, but not for the others, (this change|any of these changes) would resolve it:",

@@ -70,6 +70,7 @@ def lead_lines(conflict: ConflictError, trials: TrialResolver, *, settled: bool)
         yield f"  adding {'this line' if len(added) == 1 else 'one of these lines'} may resolve it, if you trust it:"
         yield from added[:_MOST_LINES]
     found = [line for name in [*conflict.bounds][:_MOST_LINES] for line in _elsewhere(name, conflict, trials)]
+    found += [line for name in [*conflict.bounds][:_MOST_LINES] for line in _index_of_build(name, conflict, trials)]
     yield from found
     if not (added or found or settled):
         yield from _other_target(conflict)
@@ -87,6 +88,20 @@ def _elsewhere(name: NormalizedName, conflict: ConflictError, trials: TrialResol
         if version is not None:
             yield f"  {other.project.index_url} has {name} {version}, but {asked} takes precedence"
             yield f"    to use it: {other.words}"
+
+
+def _index_of_build(name: NormalizedName, conflict: ConflictError, trials: TrialResolver) -> Iterator[str]:
+    """Yield which index of PyTorch has the build that *name* is pinned to, as 2.1.0+cu118, if no index lists it."""
+    from lockml.index.accelerators.builds import local_accelerator  # only for a refusal
+    from lockml.index.accelerators.facts import facts
+
+    bounds = (bound for alternatives in conflict.bounds[name].asked for bound in alternatives)
+    for pinned in sorted({clause.version for bound in bounds for clause in bound if clause.operator in ("==", "===")}):
+        accelerator = local_accelerator(pinned) if "+" in pinned else ""
+        is_build = accelerator != "" and name in facts().family.members
+        if is_build and not trials.lists(name, pinned):
+            options = f"{setting('index', f'{accelerator}=URL')} {setting('index-only', f'{accelerator}={name}')}"
+            yield f"  builds of {name} with +{accelerator} come from PyTorch's index {accelerator!r}: {options}"
 
 
 def _other_target(conflict: ConflictError) -> Iterator[str]:

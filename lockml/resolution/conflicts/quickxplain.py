@@ -109,6 +109,11 @@ class TrialResolver:
         """Return what the indexes that were not asked for the project *name* list of it; they are asked now."""
         return self._remembering.elsewhere(name)
 
+    def lists(self, name: NormalizedName, version: str) -> bool:
+        """Say whether the index lists *version* of the project *name*."""
+        project = self._remembering.project(name)
+        return project is not None and _parse(version) in project.releases
+
     def find_core(self, lines: Sequence[Line]) -> list[Line]:
         """Return a smallest set of *lines* that conflict, in the order of their origins; [] if it is not known."""
         applicable = [line for line in lines if line.requirement.applies_to(self.target.environment)]

@@ -123,6 +123,19 @@ def test_nearest_other_python_is_suggested(minors: tuple[int, ...], nearest: int
     assert f"    --python 3.{nearest}, or a base image that has it" in explanation.splitlines()
 
 
+def test_index_of_a_build_that_no_index_lists_is_named() -> None:
+    index = MemoryIndex()
+    index.add("torch", "2.1.0")
+    index.add("torch", "2.1.0+cu121")
+    index.add("other", "1.0")
+    explanation = told(index, asked_by("torch==2.1.0+cu118"))
+    assert explanation is not None
+    options = "--index cu118=URL --index-only cu118=torch"
+    assert f"  builds of torch with +cu118 come from PyTorch's index 'cu118': {options}" in explanation.splitlines()
+    for line in ("torch==2.1.1", "other==1.0+cu118"):
+        assert "PyTorch" not in (told(index, asked_by(line)) or "")
+
+
 def test_index_that_may_not_know_of_a_project_is_named_after_a_refusal() -> None:
     index = sample()
     index.unasked = ("https://public.example/simple",)
