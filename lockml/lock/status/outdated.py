@@ -15,6 +15,7 @@ from lockml.common.durations import parse_age
 from lockml.common.target import Target
 from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
 from lockml.index.protocol import FileIndex
+from lockml.lock.facts import OLD_NO_PRE
 from lockml.lock.model import Lock
 from lockml.lock.select import served_packages
 from lockml.resolution.candidates.dependencies import dependency_applies
@@ -46,7 +47,7 @@ def policy_of(lock: Lock, now: datetime) -> Policy:
     age = parse_age(newer) if isinstance(newer, str) else None
     return Policy(
         prereleases=table.get("prereleases") is True,
-        stable_only=table.get("stable-only") is True,
+        stable_only=True in (table.get("no-pre"), table.get(OLD_NO_PRE)),
         exclude_newer=now - age if age else newer if isinstance(newer, datetime) else None,
         exempt=parse_exemptions(map(str, exempt) if isinstance(exempt, list) else ()),
         no_binary=parse_selection([str(table.get("no-binary", ""))]),

@@ -30,8 +30,8 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
     With a *source* it is what a direct reference holds, which has a file only if that is an archive; what an image has
-    *provided* has no file. *unfit* tells what
-    the wheels are for that do not suit, where an sdist does. Judged once, so equal only to itself.
+    *provided* has no file. *unfit* says what
+    the wheels are for that do not suit, if an sdist does. Judged once, so equal only to itself.
     """
 
     name: NormalizedName
@@ -45,7 +45,7 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def own_metadata(self) -> CoreMetadata | None:
-        """What it says of itself where no index is asked for that."""
+        """Its metadata, if no index is asked for that."""
         if self.provided is not None:
             return self.provided.metadata
         return self.source.metadata if self.source is not None else None
@@ -67,7 +67,7 @@ def judge_release(
             return judged
         whole = judge_files(project, version, entries, target, policy, allowed)
         refused = isinstance(judged, Rejection) and isinstance(whole, Rejection) and judged.kind == whole.kind == "hash"
-        return judged if refused else whole  # the hash of a file for elsewhere helps nobody
+        return judged if refused else whole  # the hash of a file for elsewhere does not help
     return judge_files(project, version, entries, target, policy, allowed)
 
 

@@ -1,4 +1,4 @@
-"""Resolutions and what indexes that were not asked list in; which newer releases the first index hides, out."""
+"""Finds newer releases that the first index hides, on indexes that were not asked."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Final

@@ -42,7 +42,7 @@ def explain_conflict(error: NoResolutionError, trials: TrialResolver) -> NoResol
 
 
 class _RemedyFinder:
-    """The conflicts that *trials* find, and what resolves each; *explanation* is shown where they find none."""
+    """The conflicts that *trials* find, with what resolves each; *explanation* is shown if they find none."""
 
     def __init__(self, trials: TrialResolver, explanation: str) -> None:
         self._trials = trials
