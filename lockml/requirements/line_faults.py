@@ -220,19 +220,19 @@ def _of_versions(text: str) -> tuple[list[str], str]:
         bounds = joined
     starred = re.sub(r"([=!]=\s*\d+(?:\.\d+)*)\.[xX](?=\s*(?:,|$))", r"\1.*", bounds)
     if starred != bounds:
-        named.append("write * for any number, not x")
+        named.append("use * for any number, not x")
         bounds = starred
     ordered = _ORDERED_STAR.sub(lambda bound: _without_star(bound[1], bound[2]), bounds)
     if ordered != bounds:
-        named.append("write '.*' only after == and !=")
+        named.append("use '.*' only after == and !=")
         bounds = ordered
     series = _LONE_SERIES.sub(r"~=\1.0", bounds)
     if series != bounds:
-        named.append("write two numbers or more after ~=")
+        named.append("give two numbers or more after ~=")
         bounds = series
     bare = re.fullmatch(rf"\s*({_NAME})(?:\s+|\s*:\s*)v?(\d[\w.*+!]*)\s*", bounds)
     if bare:
-        named.append(f"write an operator before {bare[2]}")
+        named.append(f"add an operator before {bare[2]}")
         bounds = f"{bare[1]}=={bare[2]}"
     return named, f"{bounds}{semicolon}{marker}"
 
@@ -312,13 +312,13 @@ def _of_rest(text: str, is_line: Callable[[str], bool]) -> Iterator[str]:
     elif text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
         yield "this is left from a merge conflict"
     elif len(parts) > 1 and all(re.match("[A-Za-z]", part) and is_line(part) for part in parts):
-        yield f"write one project per line: {', '.join(parts[:_MOST_NAMED])}"
+        yield f"put one project on each line: {', '.join(parts[:_MOST_NAMED])}"
     elif "|" in bounds:
         yield "'|' is not an operator: separate bounds with commas; a version must meet all of them"
     elif re.match(r"\s*[<>=!~]", text):
-        yield f"write a project before {text.strip()}"
+        yield f"add a project before {text.strip()}"
     elif empty := re.search(r"([<>]=?|[=!~]=)\s*(?:,|$)", bounds):
-        yield f"write a version after {empty[1]}"
+        yield f"add a version after {empty[1]}"
     elif word := re.search(r"(?:[<>]=?|[=!~]=)\s*([A-Za-z][\w.-]*)", bounds):
         yield f"{word[1]!r} is not a version (PEP 440)"
 
