@@ -82,11 +82,7 @@ _NOT_YET: tuple[str, ...] = (
     "lockml/api/",
     "lockml/audit/",
     "lockml/cli/",
-    "lockml/direct/",
-    "lockml/index/",
     "lockml/lock/",
-    "lockml/requirements/",
-    "lockml/resolution/",
 )
 
 _FOLDERS = ("lockml", "docs", "examples", "benchmarks", "fixtures")
