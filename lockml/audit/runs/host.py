@@ -2,10 +2,13 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from lockml.common.errors import InputError
 
 __all__ = [
     "Clock",
@@ -21,6 +24,7 @@ __all__ = [
     "process_runs",
     "read_beside",
     "read_file",
+    "require_temporary_folder",
     "utc_now",
     "variables",
 ]
@@ -72,6 +76,15 @@ def _start_of(number: int) -> str:
         return f"{boot}/{Path('/proc', str(number), 'stat').read_text().rpartition(')')[2].split()[19]}"
     except (OSError, IndexError):
         return "-"
+
+
+def require_temporary_folder() -> None:
+    """Raise InputError where this machine has no folder for temporary files."""
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        hint = "set TMPDIR to a folder that this user may write to"
+        raise InputError("TMPDIR", "names no folder for temporary files, and /tmp is none either", hint=hint) from error
 
 
 def read_file(file: Path) -> bytes:

@@ -12,7 +12,7 @@ from typing import Self
 import pebble
 
 from lockml.audit.model import RunResult
-from lockml.audit.runs.host import Clock, utc_now
+from lockml.audit.runs.host import Clock, require_temporary_folder, utc_now
 from lockml.audit.runs.run import Work, failed_result, run_target, timeout_reason
 from lockml.audit.runs.run_cache import RunCache
 
@@ -29,6 +29,7 @@ class ProcessPool:
     """*processes* that do runs, each with a `RunCache` of the folder *cache*; its end gives up what is not done."""
 
     def __init__(self, processes: int, cache: Path | None, clock: Clock = utc_now) -> None:
+        require_temporary_folder()  # processes of the pool meet at a socket there
         self._processes = processes
         self._cache = cache
         self._clock = clock
