@@ -102,8 +102,8 @@ def test_drift_of_several_containers_of_a_service_is_one_finding_that_names_them
     found, accepted = drift_findings(named)
     assert accepted == []
     assert {each.name: each.detail for each in found} == {
-        "numpy": "no library folder has it",
-        "model": "no library folder has it (in shop-web-3)",
+        "numpy": "it is in no library folder",
+        "model": "it is in no library folder (in shop-web-3)",
     }
     assert since(drift_findings(named[:1])[0], make_result(*found)).opened == tuple(
         each for each in found if each.name == "model"

@@ -53,6 +53,7 @@ def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path:
     store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", [-5, 5])
 def test_process_whose_clock_is_apart_is_not_dead_until_it_is_silent(tmp_path: Path, minutes: int) -> None:
     store, clock, apart, log = Store("sqlite:///a.db", tmp_path), SetClock(), SetClock(), ListLog()

@@ -331,6 +331,7 @@ def test_what_was_left_out_of_a_message_is_not_held_back_as_told(tmp_path: Path)
     store.close()
 
 
+@pytest.mark.slow
 def test_new_message_is_not_given_up_with_an_old_one(tmp_path: Path) -> None:
     """An address that fails for days: each message is tried fifty times."""
     store, post = Store("sqlite:///a.db", tmp_path), Post(failures=50)
@@ -381,6 +382,7 @@ def test_three_hundred_targets_of_one_cause_are_at_most_three_messages(tmp_path:
     store.close()
 
 
+@pytest.mark.slow
 def test_pass_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
     """Audit run ends after it: nobody sends later what waits for others."""
     store, post = Store("sqlite:///a.db", tmp_path), Post()

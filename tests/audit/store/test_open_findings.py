@@ -56,6 +56,7 @@ def test_pages_show_every_group_once(fleet: Store) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chosen", "count"),
     [

@@ -17,6 +17,8 @@ from lockml.audit.web.metrics import METRICS, target_labels
 from tests.audit.made import HOURLY, NOON, SetClock, make_finding, make_result, make_target
 from tests.audit.seeded import seed
 
+pytestmark = pytest.mark.slow
+
 Samples = Mapping[tuple[str, ...], float]
 
 

@@ -16,6 +16,8 @@ from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 NUMPY = make_finding("numpy", fix="pip install numpy==1")

@@ -14,6 +14,8 @@ from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
 
+pytestmark = pytest.mark.slow
+
 OLD = make_finding("urllib3", locked="1.26.4", found="1.23", fix="pip install urllib3==1.26.4")
 NEW = make_finding("urllib3", locked="1.26.4", found="1.24")
 SITE = "/opt/venv/lib/python3.11/site-packages"
