@@ -21,9 +21,11 @@ _OF_EXTRAS = (
     *("alembic", "apprise", "celery", "cronsim", "jinja2", "kombu", "pebble", "prometheus_client", "psycopg"),
     *("sqlalchemy", "starlette", "uvicorn"),  # so far of audit and fleet, the rest of dev
     *("axe_playwright_python", "cyclonedx", "httpx2", "isal", "jsonschema", "kubernetes_validate", "playwright"),
-    *("schemathesis", "trustme", "uv"),
+    *("schemathesis", "trustme", "uv", "zensical"),
 )
 """What modules of tests import and lockml itself can do without."""
+_ENGINE = "engine"
+_LONG = 40  # bytes
 _FOLDERS = {"audit/store": "sqlalchemy", "engine": "uv"}
 """What the conftest.py of a folder imports of them."""
 _LEFT_OUT = {} if _IN_CI else {folder: name for folder, name in _FOLDERS.items() if find_spec(name) is None}
@@ -65,11 +67,30 @@ def _has(item: pytest.Item, markers: tuple[str, ...]) -> bool:
     return any(item.get_closest_marker(marker) for marker in markers)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long content by its parameter: some, such as an archive, is other bytes on each worker."""
+    return argname if isinstance(val, bytes) and len(val) > _LONG else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with the first group where pytest-xdist runs several at once (``-n auto --dist loadgroup``)."""
+    config.option.loadscopereorder = False
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if not _has(item, _NOT_QUICK):
             item.add_marker("unit")
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+        items.sort(key=lambda item: _group(item) != _ENGINE)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return what runs on one worker: all tests of one Docker engine, which are begun first, or those of one module."""
+    return _ENGINE if "docker" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)

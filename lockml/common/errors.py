@@ -10,6 +10,7 @@ LockmlError
 │   └── ConflictError           found by the search, with the rejected releases (`resolution`)
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
     ├── PackageIndexError       the package index
+    │   ├── FailedStatusError   a status that says that the server failed (`index`)
     │   ├── LongAnswerError     an answer that exceeds a limit (`index`)
     │   ├── MissingFileError    a file that the index lists but does not have (`index`)
     │   └── SilentIndexError    an index without a JSON API (`index`)

@@ -109,8 +109,8 @@ def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[st
 
 
 def _text(value: object, key: str, stated_in: str) -> str:
-    if value is not None and not isinstance(value, str):
-        raise InputError(stated_in, f"its {key} is not a string")
+    if value is not None and (not isinstance(value, str) or not value):  # an empty one would fit anything
+        raise InputError(stated_in, f"its {key} is {'empty' if value == '' else 'not a string'}")
     return value or ""
 
 
@@ -132,7 +132,7 @@ def _day(value: object, stated_in: str) -> date | None:
     if isinstance(value, date):
         return value
     try:
-        return date.fromisoformat(str(value))
+        return date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError as error:
         raise InputError(stated_in, f"its until {value!r} is not a date", hint="write until = 2027-01-31") from error
 

@@ -135,7 +135,10 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
 def disputed_wheels(
     lock: Lock, files: Iterable[DistributionFile], identities: Mapping[str, ArtifactIdentity | str]
 ) -> tuple[DistributionFile, ...]:
-    """Return those of *files* of whose bytes, by their hash, *lock* says that they install something else."""
+    """Return the wheels of *files* to which *lock*, for the same SHA-256, gives another identity than *identities*.
+
+    A wheel that *identities* gives a reason for, in place of an identity, is among them.
+    """
     hashes = {
         wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in wheels_of(package)
     }
@@ -146,9 +149,9 @@ def disputed_wheels(
         for file in files
         if file.sha256 is not None
         and hashes.get(file.filename) == file.sha256
-        and isinstance(now := identities.get(file.filename), ArtifactIdentity)
-        and (before := known.get(file.filename)) is not None
-        and not is_same(before, now)
+        and file.filename in identities
+        and file.filename in known
+        and not is_same(known[file.filename], identities[file.filename])
     )
 
 

@@ -18,7 +18,7 @@ from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
 from lockml.report.words import facts, limit_lines, states, where_from
 
-__all__ = ["KIND_TEXTS", "format_sarif"]
+__all__ = ["HELP", "KIND_TEXTS", "WARNINGS", "format_sarif"]
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 KIND_TEXTS: Final[dict[DriftKind, str]] = {
@@ -41,11 +41,11 @@ KIND_TEXTS: Final[dict[DriftKind, str]] = {
     "accelerator": "A package is not built for this driver, GPU or image, or does not fit another installed package.",
 }
 
-_WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
+WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
 """The kinds that may leave locked packages intact."""
 
 _SHOWN: Final = 5_000  # results of a run that GitHub displays
-_HELP: Final[dict[DriftKind, str]] = {
+HELP: Final[dict[DriftKind, str]] = {
     "base-image": "Build on the locked base image, by digest, or compile for the new one.",
     "python": "Use the locked Python, or compile for this one: it needs other wheels.",
     "platform": "Use the locked platform, or compile for this one: it needs other wheels.",
@@ -122,13 +122,13 @@ def _locks(reports: Sequence[DriftReport]) -> dict[str, object]:
 def _rules() -> Iterator[dict[str, object]]:
     """Yield a rule for each kind, with everything that GitHub displays about it."""
     for kind in get_args(DriftKind):
-        help_text = f"{KIND_TEXTS[kind]} {_HELP[kind]}"
+        help_text = f"{KIND_TEXTS[kind]} {HELP[kind]}"
         yield {
             "id": kind,
             "name": "".join(word.capitalize() for word in kind.split("-")),
             "shortDescription": {"text": KIND_TEXTS[kind]},
             "fullDescription": {"text": help_text},
-            "help": {"text": help_text, "markdown": f"**{KIND_TEXTS[kind]}**\n\n{_HELP[kind]}"},
+            "help": {"text": help_text, "markdown": f"**{KIND_TEXTS[kind]}**\n\n{HELP[kind]}"},
             "defaultConfiguration": {"level": _level(kind)},
             "properties": {
                 "tags": ["supply-chain", "reproducibility"],
@@ -139,7 +139,7 @@ def _rules() -> Iterator[dict[str, object]]:
 
 
 def _level(kind: DriftKind) -> str:
-    return "warning" if kind in _WARNINGS else "error"
+    return "warning" if kind in WARNINGS else "error"
 
 
 def _result(

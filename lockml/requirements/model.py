@@ -1,7 +1,5 @@
 """The nouns of what was asked: a requirement with the origin that asks for it, and the set of them all."""
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
@@ -143,13 +141,10 @@ class RequirementSet(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
     @property
-    def hashes(self) -> Mapping[NormalizedName, frozenset[str]]:
-        """The hashes that requirements allow, by project: those of all lines together."""
-        allowed: dict[NormalizedName, frozenset[str]] = {}
-        for requirement in (*self.requirements, *self.constraints):
-            if requirement.hashes:
-                allowed[requirement.name] = allowed.get(requirement.name, frozenset()) | requirement.hashes
-        return allowed
+    def hashed_names(self) -> frozenset[NormalizedName]:
+        """The projects of which a line allows only files with certain hashes."""
+        lines = (*self.requirements, *self.constraints, *self.overrides)
+        return frozenset(line.name for line in lines if line.hashes)
 
     @property
     def prerelease_names(self) -> frozenset[NormalizedName]:

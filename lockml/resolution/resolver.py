@@ -17,7 +17,7 @@ from lockml.requirements.model import Requirement, RequirementSet
 from lockml.resolution.candidates.bounds import Bound, parse_bound
 from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.finder import CandidateFinder
-from lockml.resolution.candidates.merged_lines import group_by_name, merge_lines, require_few_projects
+from lockml.resolution.candidates.merged_lines import allowed_hashes, group_by_name, merge_lines, require_few_projects
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.improvement import Improved, improve
 from lockml.resolution.model import Obstacle, PassedOver, Pin, Policy, Preferences, ProvidedRelease, Resolution
@@ -95,7 +95,7 @@ def _solve_at_any_price(roots: Sequence[Requirement], problem: Problem, progress
 
     Raises NoResolutionError. A trial tells only whether there is an answer, and tries everything at once.
     """
-    if isinstance(problem.index, TrialIndex):
+    if problem.trial:
         problem = replace(problem, any_prerelease=True)
     while True:
         try:
@@ -125,7 +125,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
     nogoods = Nogoods()
     mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
     improved = Improved(mapping, ())
-    if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
+    if not problem.trial:  # whose pins are not kept
         improved = improve(requirements, mapping, provider, finder, nogoods)
     mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
@@ -169,7 +169,7 @@ def _search(
         from lockml.resolution.explanation import explain
 
         explained = partial(explain, tuple(error.causes), finder, provider, requirements)
-        if isinstance(finder.problem.index, TrialIndex):
+        if finder.problem.trial:
             raise UnexplainedConflictError(explained) from error
         raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
@@ -200,7 +200,8 @@ def _build_problem(
         name: tuple(merge_lines(_applicable(lines, target)))
         for name, lines in group_by_name(requirement_set.overrides).items()
     }
-    constraints = merge_lines(_applicable(requirement_set.constraints, target))
+    constraining = _applicable(requirement_set.constraints, target)
+    constraints = merge_lines(constraining)
     overriding = [line for lines in overrides.values() for line in lines]
     policy = _without_own(policy, (*roots, *overriding))
     return Problem(
@@ -215,11 +216,20 @@ def _build_problem(
             line.name for line in (*roots, *requirement_set.overrides) if parse_bound(str(line.specifier)).pins
         ),
         overrides=overrides,
-        allowed_hashes=requirement_set.hashes,
+        allowed_hashes=allowed_hashes([*_hashed(requirement_set, target), *constraining]),
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
         judgements=index.judgements,
+        trial=isinstance(index, TrialIndex),
     )
+
+
+def _hashed(requirement_set: RequirementSet, target: Target) -> Iterator[Requirement]:
+    """Yield the lines whose hashes count on *target*: overrides replace the requirements on their projects."""
+    overriding = _applicable(requirement_set.overrides, target)
+    replaced = {line.name for line in requirement_set.overrides}
+    yield from overriding
+    yield from (line for line in _applicable(requirement_set.requirements, target) if line.name not in replaced)
 
 
 def _without_own(policy: Policy, lines: Sequence[Requirement]) -> Policy:
@@ -300,7 +310,7 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         assuming = AssumingIndex(index, unreadable=True)
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
-            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
+            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy, trial=True), progress)
         except (LockmlError, TooMuchToReadError, UnexplainedConflictError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:

@@ -1,8 +1,9 @@
 from datetime import date
 
+import pytest
 from msgspec.structs import replace
 
-from lockml.audit.findings import Changes, accept_findings, changes_since, drift_findings, judged, state_of
+from lockml.audit.findings import Changes, accept_findings, changes_since, drift_findings, judged, state_now, state_of
 from lockml.audit.model import Finding, RunResult, Unknown
 from lockml.drift.policy import IgnoreRule
 from tests.audit.made import make_finding, make_result
@@ -54,6 +55,26 @@ def test_state_counts_errors_alone() -> None:
     assert state_of([YANKED], complete=True) == "in-order"
     assert state_of([YANKED, NUMPY], complete=False) == "drift"
     assert state_of([], complete=False) == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "errors", "now"),
+    [
+        ("drift", None, True, "drift"),
+        ("drift", None, False, "in-order"),
+        ("drift", "/x: unreadable", False, "incomplete"),
+        ("in-order", None, True, "drift"),
+        ("in-order", None, False, "in-order"),
+        ("incomplete", "/x: unreadable", True, "drift"),
+        ("incomplete", None, False, "incomplete"),
+        ("unreachable", "away", True, "unreachable"),
+        ("misconfigured", "no lock", True, "misconfigured"),
+    ],
+)
+def test_target_drifts_if_and_only_if_errors_are_open_that_count(
+    state: str, error: str | None, errors: bool, now: str
+) -> None:
+    assert state_now(state, error, errors=errors) == now
 
 
 def test_severity_is_the_fleets_before_the_usual() -> None:

@@ -21,6 +21,7 @@ EVIL = b"import os\n"
 RECORD = f"{SITE}/numpy-1.26.4.dist-info/RECORD"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

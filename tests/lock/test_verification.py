@@ -100,7 +100,8 @@ def test_only_what_the_lock_says_otherwise_of_the_same_bytes_is_disputed() -> No
     other = {WHEEL: replace(IDENTITY, digest="c" * 64)}
     assert [each.filename for each in disputed_wheels(lock, same, other)] == [WHEEL]
     assert not disputed_wheels(lock, same, {WHEEL: replace(IDENTITY, verified=True)})
-    assert not disputed_wheels(lock, same, {WHEEL: "unknown"})
+    assert [each.filename for each in disputed_wheels(lock, same, {WHEEL: "it has no RECORD"})] == [WHEEL]
+    assert not disputed_wheels(lock, same, {})
     elsewhere = [replace(each, entry=replace(each.entry, hashes={"sha256": "0" * 64})) for each in same]
     assert not disputed_wheels(lock, elsewhere, other)
 

@@ -49,6 +49,7 @@ def test_every_code_has_its_words() -> None:
     assert tuple(LIMITS) == CODES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATTERS)
 @pytest.mark.parametrize("code", CODES)
 def test_every_format_tells_every_limit(form: str, code: LimitCode) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -54,10 +55,13 @@ def asked_by(case: Mapping[str, Any]) -> RequirementSet:
     files = {
         "requirements.in": "\n".join(case["asked"]).encode(),
         "constraints.txt": "\n".join(case.get("constraints", ())).encode(),
+        "overrides.txt": "\n".join(case.get("overrides", ())).encode(),
     }
-    return read_requirement_files(
+    asked = read_requirement_files(
         ("requirements.in",), read=files.__getitem__, environment={}, constraints=("constraints.txt",)
     )
+    overrides = read_requirement_files(("overrides.txt",), read=files.__getitem__, environment={})
+    return replace(asked, overrides=overrides.requirements)
 
 
 def resolved(case: Mapping[str, Any], asked: RequirementSet | None = None) -> Resolution:

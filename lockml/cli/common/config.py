@@ -12,11 +12,26 @@ import click
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
 
-__all__ = ["configured_options", "configured_table", "fleet_table", "option_names", "options_of_table"]
+__all__ = [
+    "TABLES",
+    "configured_options",
+    "configured_table",
+    "fleet_table",
+    "option_names",
+    "options_of_table",
+]
 
 _FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
 _LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
-_NOT_OPTIONS: Final = frozenset({"help"})
+_NOT_OPTIONS: Final = frozenset({"help", "all", "only"})  # for a command line: they say what is done once
+TABLES: Final = frozenset(
+    {
+        *("adopt", "check", "compile", "completion", "diff", "init", "inventory", "lock", "man", "outdated", "record"),
+        *("tree", "verify", "why"),
+        *("built", "dockerfile", "ignore"),
+    }
+)
+"""What the configuration has beside the fleet: the options of each command, and tables of their own."""
 
 
 def configured_options(command: click.Command, name: str) -> dict[str, object]:
@@ -58,7 +73,7 @@ def options_of_table(command: click.Command, table: Mapping[str, object], place:
     for key, value in table.items():
         option = options.get(key)
         if option is None or option.name is None or key in _NOT_OPTIONS:
-            known = ", ".join(sorted(options))
+            known = ", ".join(sorted(options.keys() - _NOT_OPTIONS))
             raise _UnknownOptionError(key, "is no option", hint=f"it has {known}")
         checked = _checked(value, option, f"{place}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
@@ -93,16 +108,34 @@ def fleet_table(name: str) -> tuple[str, object]:
 
 
 def _tables() -> tuple[str, Mapping[str, object]]:
-    """Return the file that configures this folder and its tables by command, {} where nothing does."""
+    """Return the file that configures this folder and its tables by command, {} where nothing does.
+
+    Raises InputError for a table that no command reads.
+    """
     for name, keys in (("lockml.toml", ()), ("pyproject.toml", ("tool", "lockml"))):
         table: object = _read(name)
         for key in keys:
             table = table.get(key, {}) if isinstance(table, Mapping) else {}
-        if isinstance(table, Mapping):
-            options = {key: value for key, value in table.items() if key != _FLEET}
-            if options:
-                return name, options
+        if not isinstance(table, Mapping):
+            raise InputError(name, "its [tool.lockml] is not a table")
+        options = {key: value for key, value in table.items() if key != _FLEET or keys}
+        for key in options:
+            _refuse_unknown(key, name)
+        if options:
+            return name, options
     return "", {}
+
+
+def _refuse_unknown(key: str, file: str) -> None:
+    if key in TABLES:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(key, sorted(TABLES), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(TABLES))}"
+    if key == _FLEET:
+        hint = "the fleet is in lockml.toml, in its [audit] table"
+    raise InputError(file, f"lockml reads no table {key!r}", hint=hint)
 
 
 def _read(name: str) -> Mapping[str, object]:

@@ -17,7 +17,7 @@ from lockml.cli.compile.options import LockingOptions
 from lockml.cli.compile.targets import host_target
 from lockml.common.digest import ArtifactIdentity
 from lockml.common.display import redact
-from lockml.common.errors import LockError, PackageIndexError, RequirementError
+from lockml.common.errors import InputError, LockError, PackageIndexError, RequirementError
 from lockml.common.progress import Progress
 from lockml.common.target import Target
 from lockml.direct.built import BuiltIndex, resolve_builds
@@ -35,10 +35,17 @@ from lockml.lock.checks.passed_over import PinKey, older_pins
 from lockml.lock.facts import index_facts
 from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import TOOLS, Lock, RecordedBuild
+from lockml.lock.model import TOOLS, BaseLock, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
-from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.tools import (
+    identities_of,
+    locked_tools,
+    newest_wheels,
+    recorded_tools,
+    wheels_of,
+    wheels_of_tools,
+)
 from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
@@ -232,29 +239,16 @@ def identified_lock(
     existing, upgraded = before
     targets = [resolution.target for resolution in resolutions]
     tools = locked_tools(existing, targets, upgraded)
-    wheels = _wheels(resolutions)
+    wheels = wheels_of(resolutions)
     pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
     brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
     brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
-    identities = _identities(wheels, brought, simple)
+    identities = identities_of(wheels, brought, simple)
     disputes = list(_settled(existing, (*wheels, *brought), identities, simple)) if existing is not None else []
+    for base in inputs.bases:
+        disputes += _confirmed(base, wheels, identities, simple)
     recorded = recorded_tools(tools, brought, identities, pinned)
     return build_lock(resolutions, identities, inputs, recorded, older), disputes
-
-
-def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:
-    pins = [pin for resolution in resolutions for pin in resolution.pins]
-    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
-
-
-def _identities(
-    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: SimpleIndex
-) -> dict[str, ArtifactIdentity | str]:
-    """Return what each of *wheels* installs, and each of *tools* where that can be told: nobody asked for them."""
-    try:
-        return dict(index.identities((*wheels, *tools)))
-    except PackageIndexError:  # perhaps of a tool
-        return dict(index.identities(wheels))
 
 
 def _settled(
@@ -277,6 +271,29 @@ def _settled(
             yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
         else:
             yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"
+        identities[name] = found
+
+
+def _confirmed(
+    base: BaseLock,
+    wheels: Sequence[DistributionFile],
+    identities: dict[str, ArtifactIdentity | str],
+    index: SimpleIndex,
+) -> Iterator[str]:
+    """Read the wheels whose identities differ in *base* and *identities* whole, and yield where the index misled.
+
+    What their bytes install goes into *identities*. Raises InputError where *base* is wrong, PackageIndexError.
+    """
+    from lockml.lock.verification import disputed_wheels, is_same, locked_identities  # only for artifact identities
+
+    before = locked_identities(base.lock)
+    for name, found in index.examined(disputed_wheels(base.lock, wheels, identities)).items():
+        if isinstance(found, PackageIndexError):
+            raise found
+        if not is_same(before.get(name), found):
+            problem = f"records another identity of {name} than its bytes have: the file was edited, or its index lied"
+            raise InputError(base.path, problem, hint=f"lock {base.path} again with `lockml compile`, then this lock")
+        yield f"{name}: the index serves other contents by ranges than as a whole; the identity of the whole is locked"
         identities[name] = found
 
 

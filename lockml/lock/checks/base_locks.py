@@ -176,14 +176,17 @@ def _by_wheel(lock: Lock, name: NormalizedName) -> dict[str, LockedArtifact]:
 
 
 def with_base_entries(lock: Lock, base: BaseLock) -> Lock:
-    """Return *lock* with the entries of *base* for all that both pin: where a file is had from, too, is the base's."""
+    """Return *lock* with the entries of *base* for every pin that both have, down to the addresses of files.
+
+    The identities of *base* are taken only for wheels that *lock* has none of: its own were computed just now.
+    """
     theirs = {(each.name, each.version, _origin(each)): each for each in base.lock.pylock.packages}
     packages: list[Package] = []
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = {}
     for package in lock.pylock.packages:
         entry = theirs.get((package.name, package.version, _origin(package))) if base.binds(package.name) else None
         taken = _taken(package, entry) if entry is not None else package
-        known = {**_by_wheel(lock, package.name), **(_by_wheel(base.lock, package.name) if entry is not None else {})}
+        known = {**(_by_wheel(base.lock, package.name) if entry is not None else {}), **_by_wheel(lock, package.name)}
         found = tuple(known[wheel.filename] for wheel in wheels_of(taken) if wheel.filename in known)
         found = found if _identified(lock) else ()
         artifacts[package.name] = (*artifacts.get(package.name, ()), *found)

@@ -12,6 +12,7 @@ from lockml.common.display import escape
 from lockml.common.errors import InputError, NoResolutionError
 from lockml.common.settings import setting
 from lockml.common.target import Target
+from lockml.lock.checks.allowed_files import allows_files
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseLock
 from lockml.lock.references import source_of
@@ -61,12 +62,18 @@ def _faults(
             yield f"{root} ({root.origin}): {base.path} does not have it for {target}"
         elif not _meets(there, root):
             yield f"{root} ({root.origin}): {base.path} has {there.name} {there.version or source_of(there)}"
+        elif not allows_files(root, there, target):
+            yield f"{root} ({root.origin}): {base.path} has files of it that these hashes do not allow"
         elif not set(root.extras) <= set(base.lock.extras.get(root.name, ())):
             yield f"{root} ({root.origin}): {base.path} has it without these extras"
     for bound in constraints:
         there = packages.get(bound.name)
-        if there is not None and bound.applies_to(target.environment) and not _meets(there, bound):
+        if there is None or not bound.applies_to(target.environment):
+            continue
+        if not _meets(there, bound):
             yield f"{bound} ({bound.origin}): {base.path} has {there.name} {there.version or source_of(there)}"
+        elif not allows_files(bound, there, target):
+            yield f"{bound} ({bound.origin}): {base.path} has files of it that these hashes do not allow"
 
 
 def _meets(package: Package, asked: Requirement) -> bool:

@@ -9,6 +9,7 @@ from packaging.version import Version
 from lockml.common.references import ArchiveReference, Reference
 from lockml.index.model import DirectSource, MetadataError, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.merged_lines import AllowedHashes, meets
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.rejections import Rejection, Rejections
 from lockml.resolution.candidates.release import Release, judge_source, reject_late_release
@@ -150,16 +151,14 @@ class CandidateFinder:
         return _reject_other_bytes(source, self.problem.allowed_hashes.get(name, frozenset())) or judged
 
 
-def _reject_other_bytes(source: DirectSource, allowed: frozenset[str]) -> Rejection | None:
-    """Return why *source* is not what the hashes *allowed* beside its reference are of, None where it is.
+def _reject_other_bytes(source: DirectSource, allowed: AllowedHashes) -> Rejection | None:
+    """Return why the hashes *allowed* beside its reference do not admit *source*, None where they do.
 
-    Those within the reference itself were held against the bytes when it was opened.
+    Those within the reference itself were compared with the bytes when it was opened.
     """
     within = source.reference.hashes if isinstance(source.reference, ArchiveReference) else frozenset[str]()
-    if not allowed - within:
-        return None
     hashes = source.file.entry.hashes if source.file is not None else {}
-    if not allowed.isdisjoint(f"{kind}:{digest.lower()}" for kind, digest in hashes.items()):
+    if meets(hashes, frozenset(line for line in allowed if line - within)):
         return None
     has = ", ".join(f"{kind}:{digest[:8]}…" for kind, digest in sorted(hashes.items())) or "no hash"
     return Rejection(kind="hash", reason="the inputs allow other hashes only", detail=f"it has {has}")

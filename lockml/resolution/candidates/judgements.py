@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from lockml.common.target import Target
 from lockml.resolution.candidates.bounds import Bound
+from lockml.resolution.candidates.merged_lines import AllowedHashes
 
 if TYPE_CHECKING:  # they lead back here
     from lockml.resolution.candidates.rejections import Rejection
@@ -19,7 +20,7 @@ __all__ = ["Judgements"]
 
 _K = TypeVar("_K", bound=Hashable)
 _T = TypeVar("_T")
-_Judged = dict[tuple[NormalizedName, Version, frozenset[str]], "Release | Rejection"]
+_Judged = dict[tuple[NormalizedName, Version, AllowedHashes], "Release | Rejection"]
 _TooNew = dict[NormalizedName, frozenset[int]]
 
 

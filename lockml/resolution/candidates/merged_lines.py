@@ -5,7 +5,7 @@ project would take time that grows with their square.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
@@ -14,12 +14,23 @@ from packaging.utils import NormalizedName
 from lockml.common.errors import RequirementError
 from lockml.requirements.model import Origin, Requirement
 
-__all__ = ["MOST_EXTRAS", "group_by_name", "merge_lines", "require_few_projects"]
+__all__ = [
+    "MOST_EXTRAS",
+    "AllowedHashes",
+    "allowed_hashes",
+    "group_by_name",
+    "meets",
+    "merge_lines",
+    "require_few_projects",
+]
 
 _FEW: Final = 50  # lines of one project, each of which explanations name
 _MOST_PROJECTS: Final = 5_000  # the search takes time and memory that grow with the square
 MOST_EXTRAS: Final = 500
 """How many extras of one project may be asked for: the search pins each by itself."""
+
+AllowedHashes: TypeAlias = frozenset[frozenset[str]]
+"""The hashes (``sha256:…``) behind each line; a file needs one of every line. Empty: any file is allowed."""
 
 
 def merge_lines(lines: Sequence[Requirement]) -> Sequence[Requirement]:
@@ -64,3 +75,18 @@ def group_by_name(lines: Iterable[Requirement]) -> Mapping[NormalizedName, tuple
     for line in lines:
         grouped.setdefault(line.name, []).append(line)
     return {name: tuple(group) for name, group in grouped.items()}
+
+
+def allowed_hashes(lines: Iterable[Requirement]) -> Mapping[NormalizedName, AllowedHashes]:
+    """Return, by project, the hashes that *lines* allow, as in pip; projects without hashes are absent."""
+    allowed: dict[NormalizedName, set[frozenset[str]]] = {}
+    for line in lines:
+        if line.hashes:
+            allowed.setdefault(line.name, set()).add(line.hashes)
+    return {name: frozenset(each) for name, each in allowed.items()}
+
+
+def meets(hashes: Mapping[str, str], allowed: AllowedHashes) -> bool:
+    """Say whether a file with *hashes*, digests by algorithm, is one that *allowed* admits."""
+    own = {f"{kind}:{digest.lower()}" for kind, digest in hashes.items()}
+    return all(not own.isdisjoint(line) for line in allowed)

@@ -11,6 +11,7 @@ from lockml.index.protocol import Index
 from lockml.requirements.model import Requirement
 from lockml.resolution.candidates.bounds import Bound
 from lockml.resolution.candidates.judgements import Judgements
+from lockml.resolution.candidates.merged_lines import AllowedHashes
 from lockml.resolution.model import Policy, Preferences
 
 __all__ = ["Problem"]
@@ -24,7 +25,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     only files that may be chosen; *references* are the direct references to each project that the user's lines lead to,
     *user_bounds* the bounds of those lines for each extra that they ask for: releases without it are rejected.
     With *any_prerelease*, those that nobody names are tried too, after all others: the last resort. The *judgements*
-    are those of the index, which other problems share.
+    are those of the index, which other problems share. A *trial* only finds out whether there is an answer.
     """
 
     index: Index
@@ -36,8 +37,15 @@ class Problem(Struct, frozen=True, kw_only=True):
     named_by_user: frozenset[NormalizedName]
     pinned_by_user: frozenset[NormalizedName]
     overrides: Mapping[NormalizedName, tuple[Requirement, ...]]
-    allowed_hashes: Mapping[NormalizedName, frozenset[str]]
+    allowed_hashes: Mapping[NormalizedName, AllowedHashes]
     references: Mapping[NormalizedName, frozenset[Reference]] = field(default_factory=dict)
     user_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
     any_prerelease: bool = False
     judgements: Judgements = field(default_factory=Judgements)
+    trial: bool = False
+
+    def tries_oldest_first(self, name: NormalizedName) -> bool:
+        """Say whether the oldest release of the project *name* is tried first, not the newest."""
+        if name in self.preferences.lowest or self.policy.strategy == "lowest":
+            return True
+        return self.policy.strategy == "lowest-direct" and name in self.named_by_user

@@ -15,6 +15,7 @@ from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, FileEntry, Project
 from lockml.resolution.candidates.bounds import Bound, parse_bound
+from lockml.resolution.candidates.merged_lines import AllowedHashes, meets
 from lockml.resolution.candidates.rejections import Rejection
 from lockml.resolution.candidates.wheels import describe_wheels
 from lockml.resolution.model import Policy, ProjectSelection, ProvidedRelease
@@ -51,23 +52,23 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
 
 
 def judge_release(
-    project: Project, version: Version, target: Target, policy: Policy, hashes: frozenset[str] = frozenset()
+    project: Project, version: Version, target: Target, policy: Policy, allowed: AllowedHashes = frozenset()
 ) -> Release | Rejection:
     """Return the release *version* of *project* as *target* can install it, or why it cannot.
 
-    Only files with one of *hashes* count, if there are any. Where a wheel suits, the sdist is left out: a build would
+    Only files whose hashes *allowed* admits count. Where a wheel suits, the sdist is left out: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     entries = project.releases[version]
     loadable = tuple(entry for entry in entries if target.may_load(entry.filename))
     if len(loadable) < len(entries):  # of what is for elsewhere the reasons count only where nothing else is there
-        judged = judge_files(project, version, loadable, target, policy, hashes)
+        judged = judge_files(project, version, loadable, target, policy, allowed)
         if isinstance(judged, Release) and judged.files[0].kind == "wheel":
             return judged
-        whole = judge_files(project, version, entries, target, policy, hashes)
+        whole = judge_files(project, version, entries, target, policy, allowed)
         refused = isinstance(judged, Rejection) and isinstance(whole, Rejection) and judged.kind == whole.kind == "hash"
         return judged if refused else whole  # the hash of a file for elsewhere helps nobody
-    return judge_files(project, version, entries, target, policy, hashes)
+    return judge_files(project, version, entries, target, policy, allowed)
 
 
 def judge_files(
@@ -76,14 +77,14 @@ def judge_files(
     entries: Sequence[FileEntry],
     target: Target,
     policy: Policy,
-    hashes: frozenset[str],
+    allowed: AllowedHashes,
 ) -> Release | Rejection:
     """Return the same of *entries*, each of which is judged."""
     suitable: list[tuple[int, DistributionFile]] = []
     rejections: list[Rejection] = []
     judged: tuple[int, DistributionFile] | Rejection | None
     for entry in entries:
-        judged = _reject_fault(entry) or _reject_hash(entry, hashes)
+        judged = _reject_fault(entry) or _reject_hash(entry, allowed)
         judged = judged or _judge_file(entry, project.name, version, target, policy)
         if isinstance(judged, Rejection):
             rejections.append(judged)
@@ -154,13 +155,10 @@ def _reject_fault(entry: FileEntry) -> Rejection | None:
     return Rejection(kind="other", reason=f"{entry.filename} cannot be used: {entry.fault}") if entry.fault else None
 
 
-def _reject_hash(entry: FileEntry, hashes: frozenset[str]) -> Rejection | None:
-    if not hashes:
+def _reject_hash(entry: FileEntry, allowed: AllowedHashes) -> Rejection | None:
+    if meets(entry.hashes, allowed):
         return None
-    listed = sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())
-    if hashes & set(listed):
-        return None
-    has = ", ".join(listed) or "no hash"
+    has = ", ".join(sorted(f"{kind}:{digest.lower()}" for kind, digest in entry.hashes.items())) or "no hash"
     return Rejection(kind="hash", reason="the inputs allow other hashes only", detail=f"{entry.filename} has {has}")
 
 

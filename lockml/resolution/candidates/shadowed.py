@@ -55,7 +55,7 @@ def shadowed(
     Builds with a local version, as torch's for a CUDA, are chosen by their index, and count as of another kind.
     """
     pinned = {pin.name: pin for pin in resolution.pins if pin.source is None and pin.version.local is None}
-    wanted = ({page.first.name for page in pages} & pinned.keys()) - asked.hashes.keys()
+    wanted = ({page.first.name for page in pages} & pinned.keys()) - asked.hashed_names
     bounds = _bounds(resolution, asked, wanted, index, policy)
     found: list[Shadowed] = []
     for page in pages if policy.strategy == "highest" else ():

@@ -168,6 +168,7 @@ STALE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", [IMAGE, LATER, STARTED])
 @pytest.mark.parametrize("content", STALE)
 def test_module_that_python_does_not_load_is_counted_once_and_never_drift(content: bytes, origin: Origin) -> None:

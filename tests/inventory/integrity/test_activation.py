@@ -40,6 +40,7 @@ def test_script_of_the_library_s_own_template_is_usual(template: bytes, content:
     assert (found(report), TOLD in notes(report)) == ([], False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "content"),
     [

@@ -69,6 +69,7 @@ def test_nobody_else_speaks_for_a_file_of_a_proven_record(claim: object) -> None
     assert ("modified", CORE) in found(report)
 
 
+@pytest.mark.slow
 @every_claimant
 @pytest.mark.parametrize(
     "path",

@@ -141,6 +141,7 @@ def test_what_could_not_be_read_is_told_and_leaves_no_difference_open() -> None:
     assert json.loads(format_json(DIFFERENCES["incomplete"]))["complete"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_many_files_are_a_few_with_a_count(form: str) -> None:
     text = FORMATTERS[form](two_images(many=5000))

@@ -57,6 +57,7 @@ def test_broken_streams_are_refused(packed: bytes) -> None:
         unpacked(bytes(broken))
 
 
+@pytest.mark.slow
 def test_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "_FREE", 1 << 20)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -1,0 +1,117 @@
+"""The site builds without a warning, every link on it leads somewhere, and it loads nothing from another host."""
+
+import posixpath
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import zensical  # noqa: F401 - the program is beside this Python
+
+from tests.documentation.stage import ROOT, stage, staged_name
+
+pytestmark = pytest.mark.process
+
+_LOADS: Final = {
+    ("link", "href"),
+    ("script", "src"),
+    ("img", "src"),
+    ("iframe", "src"),
+    ("source", "src"),
+    ("object", "data"),
+    ("use", "href"),
+}
+"""What a browser fetches by itself; `link` also names other pages, which are of this site."""
+
+
+class Page(HTMLParser):
+    """Reads what a page links to and loads, and the anchors that it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the links, loads and anchors of a tag."""
+        for name, value in attrs:
+            if name in ("id", "name") and value:
+                self.anchors.add(value)
+            elif (tag, name) in _LOADS and value:
+                self.loads.append(value)
+            elif (tag, name) == ("a", "href") and value:
+                self.links.append(value)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site in a folder of its own."""
+    folder = tmp_path_factory.mktemp("documentation")
+    shutil.copy(ROOT / "zensical.toml", folder)
+    stage(folder / ".pages")
+    program = Path(sys.executable).parent / "zensical"
+    done = subprocess.run(
+        [program, "build", "--strict"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Page]:
+    """Return each page of the site by its path."""
+    return {path.relative_to(site).as_posix(): Page(path.read_text()) for path in sorted(site.rglob("*.html"))}
+
+
+def dead(pages: dict[str, Page], site: Path) -> Iterator[str]:
+    """Yield each link within the site that leads nowhere."""
+    for name, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            path = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(parts.path))) if parts.path else name
+            )
+            path = posixpath.join(path, "index.html") if (site / path).is_dir() else path
+            target = pages.get(posixpath.normpath(path))
+            gone = path.startswith("..") or not (site / path).is_file()
+            if gone or (target is not None and unquote(parts.fragment) not in {"", *target.anchors}):
+                yield f"{name}: {link}"
+
+
+def test_every_page_is_on_the_site(pages: dict[str, Page]) -> None:
+    sources = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    staged = {staged_name(file) or "" for file in (*sources, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")}
+    assert {name.removesuffix(".md") + ".html" for name in staged} <= pages.keys()
+
+
+def test_every_link_on_the_site_leads_somewhere(pages: dict[str, Page], site: Path) -> None:
+    assert list(dead({name: page for name, page in pages.items() if name != "404.html"}, site)) == []
+
+
+def test_dead_link_on_the_site_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<a href="b.html"></a><a href="#x"></a><a href="a.html#y"></a><h1 id="y"></h1>')
+    assert list(dead({"a.html": Page((tmp_path / "a.html").read_text())}, tmp_path)) == ["a.html: b.html", "a.html: #x"]
+
+
+def test_nothing_is_loaded_from_another_host(pages: dict[str, Page], site: Path) -> None:
+    assert [f"{name}: {load}" for name, page in pages.items() for load in page.loads if "//" in load] == []
+    styles = [
+        path for path in site.rglob("*.css") if re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", path.read_text())
+    ]
+    assert styles == []
+
+
+def test_pages_have_nothing_that_the_theme_fetches_elsewhere(pages: dict[str, Page], site: Path) -> None:
+    """The scripts of the theme fetch mermaid, a light box and a star count from other hosts where a page wants them."""
+    wanted = re.compile(r'class="[^"]*\b(mermaid|glightbox|pyodide)\b|data-md-component="source"|iframe-worker')
+    assert [name for name in pages if wanted.search((site / name).read_text())] == []
