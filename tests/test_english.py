@@ -87,6 +87,7 @@ _NOT_YET: tuple[str, ...] = (
 
 _FOLDERS = ("lockml", "docs", "examples", "benchmarks", "fixtures")
 _ENDINGS = (".py", ".md", ".html", ".toml", ".yaml", ".yml", ".json", ".js", ".css", ".bash", ".fish", ".zsh", ".in")
+_PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _BETWEEN = r"\s+(?:\#\s*|//\s*|\*\s*)?"  # a phrase may go on in the next line, of a comment too
 _PATTERNS = {
     phrase: re.compile(r"(?<![\w-])" + phrase.pattern.replace(" ", _BETWEEN) + r"(?![\w-])", re.IGNORECASE)
