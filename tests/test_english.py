@@ -62,8 +62,6 @@ _SUMMARIES = (
 _EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 _NOT_YET: tuple[str, ...] = (
-    "CONTRIBUTING.md",
-    "SECURITY.md",
     "benchmarks/",
     "docs/",
     "fixtures/",
