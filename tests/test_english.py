@@ -63,7 +63,6 @@ _EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 _NOT_YET: tuple[str, ...] = (
     "benchmarks/",
-    "docs/",
     "fixtures/",
     "docs/api.md",
     "docs/audit",
