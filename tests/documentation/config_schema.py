@@ -37,7 +37,7 @@ IGNORE_KEYS: Final = {
 
 LOCK_KEYS: Final = {
     "name": "what the lock is called; {AXIS} is the value of an axis",
-    "matrix": "axes with their values: the table stands for one lock for each combination",
+    "matrix": "axes with their values: each combination is one lock",
     "skip": "combinations that are no lock",
     "files": "what the lock is compiled from",
 }
@@ -97,7 +97,7 @@ def _command(name: str) -> dict[str, object]:
 
 def _value(option: click.Option, *, with_places: bool = False) -> dict[str, object]:
     """Return what an option may be; *with_places*, a text may have the value of an axis in braces."""
-    about = {"description": " ".join((option.help or "").split())}
+    about = {} if with_places else {"description": " ".join((option.help or "").split())}
     if isinstance(option.type, click.types.BoolParamType):
         return {"type": "boolean", **about}
     one: dict[str, object] = {"type": "string"}

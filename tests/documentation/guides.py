@@ -1,7 +1,7 @@
 """The steps of a guide: the files that it shows, and the commands with what they print.
 
 A comment before a code block says what it is: ``<!-- file: NAME -->`` is a file, ``<!-- run -->`` commands that end
-with 0, and ``<!-- run: exit 1 -->`` commands of which the last ends with 1. ``…`` in an output stands for anything.
+with 0, and ``<!-- run: exit 1 -->`` commands of which the last ends with 1. ``…`` in an output is any text.
 """
 
 import re

@@ -27,7 +27,7 @@ _LOADS: Final = {
     ("object", "data"),
     ("use", "href"),
 }
-"""What a browser fetches by itself; `link` also names other pages, which are of this site."""
+"""What a browser fetches by itself; `link` also names other pages of this site."""
 
 
 class Page(HTMLParser):
