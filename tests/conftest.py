@@ -25,6 +25,7 @@ _OF_EXTRAS = (
 )
 """What modules of tests import and lockml itself can do without."""
 _ENGINE = "engine"
+_LONG = 40  # bytes
 _FOLDERS = {"audit/store": "sqlalchemy", "engine": "uv"}
 """What the conftest.py of a folder imports of them."""
 _LEFT_OUT = {} if _IN_CI else {folder: name for folder, name in _FOLDERS.items() if find_spec(name) is None}
@@ -64,6 +65,11 @@ def pytest_report_header() -> list[str]:
 
 def _has(item: pytest.Item, markers: tuple[str, ...]) -> bool:
     return any(item.get_closest_marker(marker) for marker in markers)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long content by its parameter: some, such as an archive, is other bytes on each worker."""
+    return argname if isinstance(val, bytes) and len(val) > _LONG else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

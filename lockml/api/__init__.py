@@ -28,7 +28,7 @@ from lockml.common.target import Target, parse_target
 from lockml.direct.index import SourceIndex, SourceSettings
 from lockml.direct.names import name_requirements
 from lockml.drift import compare as _comparison
-from lockml.drift.model import Drift, DriftReport, Level
+from lockml.drift.model import LEVELS, Drift, DriftReport, Level
 from lockml.drift.proof import proof_of
 from lockml.index.locations import NamedIndexes
 from lockml.index.model import MetadataError
@@ -46,7 +46,7 @@ from lockml.lock.formats import pylock as _pylock
 from lockml.lock.formats.read import parse_any_lock
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, Lock
-from lockml.lock.tools import newest_wheels, recorded_tools
+from lockml.lock.tools import identities_of, newest_wheels, recorded_tools, wheels_of
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import no_other_file, read_requirement_files
 from lockml.resolution.candidates.missing_hashes import add_missing_hashes
@@ -169,13 +169,9 @@ def resolve(
     found = resolve_targets(asked, {target: Preferences() for target in targets}, index, policy=policy)
     refuse_older_series(found, asked.constraints, {}, frozenset())
     resolutions = add_missing_hashes(found, index)
-    pins = [pin for resolution in resolutions for pin in resolution.pins]
-    tools = newest_wheels(TOOLS - {pin.name for pin in pins}, targets, index, policy)
-    wheels = {file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}
-    try:
-        identities = index.identities((*wheels.values(), *tools))
-    except PackageIndexError:  # perhaps of a tool, which nobody asked for
-        identities = index.identities(tuple(wheels.values()))
+    pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
+    tools = newest_wheels(TOOLS - pinned, targets, index, policy)
+    identities = identities_of(wheels_of(resolutions), tools, index)
     recorded = recorded_tools((), tools, identities, ())
     lock = build_lock(resolutions, identities, LockInputs(asked=asked, policy=policy), recorded)
     return Resolved(lock=lock, warnings=tuple(dict.fromkeys(each for one in resolutions for each in one.warnings)))
@@ -236,6 +232,7 @@ def compare(lock: Lock, inventory: Inventory, *, level: Level | None = None, fil
 
     For level ``files``, take the inventory with *files* and this lock. Raises LockError, InputError.
     """
+    _refuse_unknown(level)
     level = level or _comparison.best_level(lock)
     if level == "files" and inventory.files is None:
         raise InputError("level files", "the inventory has no files", hint="take it with files=True and the lock")
@@ -252,6 +249,12 @@ def check(
     bytecode_seconds: float = _BYTECODE_SECONDS,
 ) -> DriftReport:
     """Return how *opened* differs from *lock*: an inventory that is compared. Raises as both do."""
+    _refuse_unknown(level)
     files = level == "files"
     inventory = take_inventory(opened, lock, files=files, prefix=prefix, bytecode_seconds=bytecode_seconds)
     return compare(lock, inventory, level=level, file=file)
+
+
+def _refuse_unknown(level: str | None) -> None:
+    if level is not None and level not in LEVELS:
+        raise InputError(f"level {level!r}", "is unknown", hint=f"use {', '.join(LEVELS)}")

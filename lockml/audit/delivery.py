@@ -11,14 +11,16 @@ from lockml.audit.messages import Notice, due_after_quiet, notice_of
 from lockml.audit.store.outbox import SENT, Outbox, WaitingMessage
 from lockml.common.errors import InputError
 
-__all__ = ["Delivery", "Send", "check_addresses", "send_by_apprise"]
+__all__ = ["SHORT_GAP", "Delivery", "Send", "check_addresses", "send_by_apprise"]
 
 _LEASE: Final = timedelta(minutes=5)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _MOST_ATTEMPTS: Final = 50
 _FOREIGN: Final = timedelta(days=1)
-_SHORT_GAP: Final = timedelta(seconds=30)  # after the first message to an address
+SHORT_GAP: Final = timedelta(seconds=30)
+"""The pause after the first message to an address."""
+
 _LONG_GAP: Final = timedelta(minutes=5)  # after the second, until it was quiet for twice as long
 
 Send = Callable[[str, Notice], str | None]
@@ -63,7 +65,7 @@ class Delivery:
         lately = self._outbox.sendings(rule, address, now - 2 * _LONG_GAP)
         if not lately:
             return now
-        return lately[0] + (_SHORT_GAP if len(lately) == 1 else _LONG_GAP)
+        return lately[0] + (SHORT_GAP if len(lately) == 1 else _LONG_GAP)
 
     def _ready(
         self, rule: NotifyRule, groups: Sequence[list[WaitingMessage]], now: datetime, pace: datetime

@@ -24,7 +24,7 @@ __all__ = [
     "judged",
     "state_now",
     "state_of",
-    "without_held",
+    "without_acknowledged",
 ]
 
 _LONGEST_PACKAGE: Final = 100
@@ -170,13 +170,16 @@ def accept_findings(
 
 
 def state_now(state: str, error: str | None, *, errors: bool) -> str:
-    """Return how a target is whose last run ended in *state*, by whether *errors* count now.
+    """Return the state of a target whose last run ended in *state* with *error*.
 
-    They may be others than that run's: somebody acknowledged some since, or what was acknowledged counts again.
+    A target whose subject was read drifts if it has open *errors* that count, and only then: those of the last run,
+    those that it could not look for, and those that are not acknowledged any more.
     """
-    if state == "drift" and not errors:
-        return "incomplete" if error is not None else "in-order"
-    return "drift" if state in ("in-order", "incomplete") and errors else state
+    if state not in ("in-order", "drift", "incomplete"):
+        return state
+    if errors:
+        return "drift"
+    return "incomplete" if error is not None or state == "incomplete" else "in-order"
 
 
 def state_of(findings: Iterable[Finding], *, complete: bool) -> RunState:
@@ -186,13 +189,15 @@ def state_of(findings: Iterable[Finding], *, complete: bool) -> RunState:
     return "in-order" if complete else "incomplete"
 
 
-def without_held(result: RunResult, held: Mapping[str, str]) -> RunResult:
-    """Return *result* without the findings that are *held*, a reason by fingerprint, which it has as accepted."""
-    if not held:
+def without_acknowledged(result: RunResult, acknowledged: Mapping[str, str]) -> RunResult:
+    """Return *result* with the *acknowledged* findings, a reason by fingerprint, moved to the accepted ones."""
+    if not acknowledged:
         return result
-    counted = tuple(each for each in result.findings if each.fingerprint not in held)
+    counted = tuple(each for each in result.findings if each.fingerprint not in acknowledged)
     accepted = tuple(
-        Accepted(finding=each, reason=held[each.fingerprint]) for each in result.findings if each.fingerprint in held
+        Accepted(finding=each, reason=acknowledged[each.fingerprint])
+        for each in result.findings
+        if each.fingerprint in acknowledged
     )
     state = state_of(counted, complete=_looked_wholly(result)) if result.state == "drift" else result.state
     return replace(result, findings=counted, accepted=(*result.accepted, *accepted), state=state)

@@ -6,9 +6,11 @@ that a worker has ended without a word or is back.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -29,11 +31,13 @@ _LOST: Final[Mapping[str, str]] = {
     "unreachable": "cannot be reached",
     "incomplete": "cannot be read completely",
     "misconfigured": "is misconfigured",
-    "worker": "shows no sign of life",
+    "worker": "not responding",
 }
 _NEVER: Final = "was never reached"
 _BACK: Final[Mapping[str, str]] = {"worker": "is back"}
 _CHECKED_AGAIN: Final = "can be checked again"
+
+_MENTION: Final = re.compile(r"(?i)@(?=(?:everyone|here|channel|all|room)\b)|(?<![\w.+-])@(?=\w)|<(?=[@!#])")
 
 NoticeType = Literal["info", "success", "warning", "failure"]
 """Those of Apprise: services show them by colours."""
@@ -106,12 +110,13 @@ def worker_messages(
     rules: Iterable[NotifyRule], name: str, seen: datetime, now: datetime, *, lost: bool
 ) -> list[Message]:
     """Return what is to be told of the worker *name* that was last *seen* alive then: that it is *lost*, or back."""
-    moment = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
-    content = {
+    seen_at = f"last heartbeat at {seen:%Y-%m-%d %H:%M:%S} UTC"
+    dated = {"error": f"{seen_at}; the process stopped, or its machine cannot reach the store"}
+    content: dict[str, Any] = {
         "target": name,
         "subject": name,
         "state": "worker",
-        "error": f"its last sign of life was at {moment}; it ended, or its machine cannot reach the store",
+        "error": None,
         "lost": lost,
         "never": False,
         "back": not lost,
@@ -119,14 +124,16 @@ def worker_messages(
         "opened": [],
         "resolved": [],
     }
-    found = (each for rule in rules if "worker" in rule.on for each in _addressed(rule, content, now))
+    found = (each for rule in rules if "worker" in rule.on for each in _addressed(rule, content, now, dated))
     return list(found)
 
 
-def _addressed(rule: NotifyRule, content: Mapping[str, Any], now: datetime) -> Iterator[Message]:
-    """Yield *content*, which became so at *now*, for each address of *rule*."""
+def _addressed(
+    rule: NotifyRule, content: Mapping[str, Any], now: datetime, more: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Message]:
+    """Yield *content*, which became true at *now*, for each address of *rule*; its digest does not cover *more*."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
-    dated = {**content, "moment": now.isoformat()}
+    dated = {**content, **more, "moment": now.isoformat()}
     due = due_after_quiet(rule, now)
     for number in range(len(rule.urls)):
         yield Message(rule=rule.name, address=number, due=due, content=dated, digest=digest)
@@ -242,8 +249,15 @@ def notice_of(groups: Sequence[Sequence[Mapping[str, Any]]], base_url: str | Non
         lines.append(f"{base_url}{page}")
     worst: tuple[NoticeType, ...] = ("failure", "warning", "info", "success")
     kind = min((change.type for change in changes), key=worst.index)
-    shown = [escape(redact(line)) for line in lines]
-    return Notice(title=escape(redact(f"lockml: {title}")), body="\n".join(shown), type=kind)
+    return Notice(title=_shown(f"lockml: {title}"), body="\n".join(map(_shown, lines)), type=kind)
+
+
+def _shown(line: str) -> str:
+    """Return *line* without secrets and control characters, and without a mention that a chat would notify people of.
+
+    A zero-width space breaks ``@everyone``, ``@here``, ``@name``, ``<!channel>`` and ``<@U123>``; ``user@host`` stays.
+    """
+    return _MENTION.sub(lambda match: f"{match[0]}\u200b", escape(redact(line)))
 
 
 def _one(change: _Change) -> tuple[str, list[str], str]:

@@ -20,7 +20,7 @@ from lockml import __version__
 from lockml.cli.common.command import loudness_options
 from lockml.cli.common.completion import item as completion_item
 from lockml.cli.common.config import configured_options
-from lockml.cli.common.terminal import tell
+from lockml.cli.common.terminal import tell_error
 from lockml.common.display import escape, redact
 from lockml.common.errors import InputError, LockmlError, UnreachableError
 
@@ -199,7 +199,7 @@ def _run() -> int:
         error.show()
         code = 2
     except LockmlError as error:
-        _tell(error)
+        tell_error(error)
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing more to say, and nobody to say it to
@@ -215,19 +215,19 @@ def _tell_usage(error: click.UsageError) -> int:
         error.show()  # the help itself
         return InputError.exit_code
     path = error.ctx.command_path if error.ctx is not None else "lockml"
-    _tell(InputError(path, error.format_message().rstrip("."), hint=f"`{path} --help` shows how it is used"))
+    tell_error(InputError(path, error.format_message().rstrip("."), hint=f"`{path} --help` shows how it is used"))
     return InputError.exit_code
 
 
 def _tell_defect(error: Exception) -> int:
     """Tell that lockml broke off, with the traceback where it is asked for, and return the exit code."""
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a person names a file so
-        _tell(
+        tell_error(
             InputError(f"{str(error.filename)[:40]}…", "is too long for the name of a file", hint="give a shorter one")
         )
         return InputError.exit_code
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        _tell(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
+        tell_error(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
         return UnreachableError.exit_code
     reason = " ".join(f"{type(error).__name__}: {error}".split())
     advice = "please report it with the traceback, which LOCKML_DEBUG=1 or --debug prints"
@@ -237,12 +237,5 @@ def _tell_defect(error: Exception) -> int:
         lines = redact("".join(traceback.format_exception(error))).splitlines()
         click.echo("\n".join(map(escape, lines)), err=True)
         advice = "please report it with this traceback"
-    _tell(LockmlError("lockml", f"broke off by a defect of its own ({reason}); {advice}"))
+    tell_error(LockmlError("lockml", f"broke off by a defect of its own ({reason}); {advice}"))
     return _DEFECT
-
-
-def _tell(error: LockmlError) -> None:
-    text = "\n".join(escape(line) for line in redact(str(error)).splitlines())
-    tell("error:", "red", text)
-    if error.hint:
-        tell("hint:", "cyan", escape(redact(error.hint)))

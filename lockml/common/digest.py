@@ -140,7 +140,7 @@ def identify_wheel(
 
 
 def in_target_folder(site_folder: str) -> bool:
-    """Say whether *site_folder* is one of ``pip install --target``, with scripts and data in it and not beside it."""
+    """Return whether *site_folder* was made by ``pip install --target``, with scripts and data inside."""
     return _LIBRARY.search(site_folder) is None
 
 
@@ -211,7 +211,7 @@ def _require_plain(rows: Iterable[RecordRow]) -> None:
 
 
 def are_plain(paths: Sequence[str]) -> bool:
-    """Say whether all of *paths* are plain: a fast path of `is_plain`, with one search for them all."""
+    """Return whether all of *paths* are plain: a fast path of `is_plain`, with one search for them all."""
     joined = "\n".join(paths)
     if joined.count("\n") != max(len(paths) - 1, 0):
         return False
@@ -220,7 +220,7 @@ def are_plain(paths: Sequence[str]) -> bool:
 
 
 def is_plain(path: str) -> bool:
-    """Say whether every reader takes *path* for the same one."""
+    """Return whether every reader takes *path* for the same one."""
     names = path.split("/")
     odd = any(name in ("", ".", "..") or name.startswith("<") for name in names)
     return not odd and "\n" not in path and _ODD_CHARACTER.search(path) is None
@@ -292,7 +292,7 @@ def _in_base64(digest: str) -> str:
 
 
 def _is_cached(path: str) -> bool:
-    """Say whether a path is a module that the installer compiled, or the folder of such modules."""
+    """Return whether a path is a module that the installer compiled, or the folder of such modules."""
     folder, _, name = path.rpartition("/")
     if not name.endswith(".pyc"):
         return name == "__pycache__"
@@ -301,7 +301,7 @@ def _is_cached(path: str) -> bool:
 
 
 def _is_mark(folder: str, name: str, row: RecordRow) -> bool:
-    """Say whether a row is of what virtualenv and pex note of their own work, which is no code."""
+    """Return whether a row is of what virtualenv and pex note of their own work, which is no code."""
     mark = not folder and name.endswith(".virtualenv") and not row.digest
     return mark or (folder.endswith(".pex-info") and "/" not in folder and name == "original-whl-info.json")
 

@@ -75,7 +75,7 @@ def _without_userinfo(url: str) -> str:
 
 
 def _is_torn(url: str) -> bool:
-    """Say whether a ``/``, ``?`` or ``#`` that is not escaped ends a login early: no port reads like that."""
+    """Return whether a ``/``, ``?`` or ``#`` that is not escaped ends a login early: no port reads like that."""
     authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
     host, colon, port = authority.partition(":")
     return bool(host and colon) and "@" not in authority and not authority.startswith("[") and not port.isdigit()

@@ -10,6 +10,7 @@ LockmlError
 │   └── ConflictError           so the search found, with the releases that it rejected (`resolution`)
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
     ├── PackageIndexError       the package index
+    │   ├── FailedStatusError   a status that says that the server failed (`index`)
     │   ├── LongAnswerError     an answer that is longer than it may be (`index`)
     │   ├── MissingFileError    a file that the index lists and does not have (`index`)
     │   └── SilentIndexError    an index without a JSON API (`index`)
@@ -38,7 +39,7 @@ __all__ = [
 
 
 class LockmlError(Exception):
-    """Say what is wrong with one subject, and how to mend it.
+    """Return what is wrong with one subject, and how to mend it.
 
     *subject* is what the error is about (``requirements.in:3``, ``container 'trainer'``), *problem* a phrase without a
     full stop, *hint* the remedy. The texts are put together when shown, not before.

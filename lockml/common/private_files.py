@@ -131,7 +131,7 @@ class PrivateFolder:
             os.close(handle)
 
     def believes(self, name: str) -> bool:
-        """Say whether the file *name* is this user's alone, or not there."""
+        """Return whether the file *name* is this user's alone, or not there."""
         try:
             return _is_private(os.stat(name, dir_fd=self._handle, follow_symlinks=False))
         except FileNotFoundError:
@@ -250,7 +250,7 @@ def _make(folder: Path) -> None:
 
 
 def _is_private(facts: os.stat_result) -> bool:
-    """Say whether these are facts of a file that this user alone can have written, under this name."""
+    """Return whether these are facts of a file that this user alone can have written, under this name."""
     own = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & _OTHERS_WRITE
     return own and facts.st_nlink <= 1  # 0: another process has just replaced it
 

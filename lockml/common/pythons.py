@@ -8,12 +8,15 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.errors import InputError
 
-__all__ = ["IMPLEMENTATIONS", "PYPYS", "Implementation", "Python", "parse_python"]
+__all__ = ["IMPLEMENTATIONS", "KNOWN_MINORS", "PYPYS", "Implementation", "Python", "parse_python"]
 
 Implementation = Literal["cpython", "pypy"]
 
 IMPLEMENTATIONS: Final[dict[Implementation, str]] = {"cpython": "CPython", "pypy": "PyPy"}
 """What ``platform.python_implementation()`` says of each."""
+
+KNOWN_MINORS: Final = range(8, 15)
+"""The minor versions of Python 3 that lockml knows, the oldest of which is the oldest to lock for."""
 
 PYPYS: Final = {8: "7.3.11", 9: "7.3.16", 10: "7.3.19", 11: "7.3.20"}
 """The last PyPy of each minor version of Python 3."""
@@ -53,8 +56,8 @@ def parse_python(text: str) -> Python:
         version = Version(f"3.{minor}{match['patch'] or '.0'}" if match is not None else "")
     except InvalidVersion:
         match = None
-    if match is None or minor < 8:
-        hint = "write 3.11, 3.11.7, 3.14t or pypy3.10; 3.8 is the oldest"
+    if match is None or minor < KNOWN_MINORS[0]:
+        hint = f"write 3.11, 3.11.7, 3.14t or pypy3.10; 3.{KNOWN_MINORS[0]} is the oldest"
         raise InputError(repr(text), "not a Python version", hint=hint)
     implementation: Implementation = "pypy" if match["name"] in ("pypy", "pp") else "cpython"
     threads = bool(match["threads"])

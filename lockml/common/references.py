@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from msgspec import Struct
+from packaging.requirements import Requirement
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -21,6 +22,7 @@ from packaging.utils import (
 from lockml.common.display import redact
 
 __all__ = [
+    "LONGEST_REQUIREMENT",
     "ArchiveReference",
     "BadReferenceError",
     "FolderReference",
@@ -30,6 +32,7 @@ __all__ = [
     "encode_url",
     "is_reference",
     "name_of_reference",
+    "parse_pep508",
     "parse_reference",
 ]
 
@@ -41,6 +44,20 @@ _SCP: Final = re.compile(r"^(?P<user>[^@/:]+@[^/:]+):(?P<path>[^/].*)$")  # git@
 _NOT_IN_URL: Final = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+|%(?![0-9A-Fa-f]{2})")
 _HASHES: Final = ("sha256", "sha384", "sha512")
 _WEAK: Final = ("sha224", "sha1", "md5")  # pip checks them, and takes none of them for --require-hashes
+
+
+LONGEST_REQUIREMENT: Final = 1 << 16
+"""How many characters a requirement may have: packaging takes time that grows with the square of them."""
+
+
+def parse_pep508(text: str) -> Requirement:
+    """Return the requirement that *text* is (PEP 508); raises ValueError for what is none, is too long or too deep."""
+    if len(text) > LONGEST_REQUIREMENT:
+        raise ValueError(f"it has {len(text)} characters, which is more than {LONGEST_REQUIREMENT}")
+    try:
+        return Requirement(text)
+    except RecursionError as error:
+        raise ValueError("its marker has too many brackets within each other") from error
 
 
 class BadReferenceError(ValueError):
@@ -130,7 +147,7 @@ def encode_url(url: str) -> str:
 
 
 def is_reference(text: str) -> bool:
-    """Say whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
+    """Return whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
     first = text.split(None, 1)[0] if text.strip() else ""
     bare = first.partition("[")[0].partition("#")[0]
     return bool(

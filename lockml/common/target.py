@@ -147,7 +147,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         }
 
     def meets(self, marker: str, extra: str = "") -> bool:
-        """Say whether *marker*, "" for none, holds here, with *extra* asked for; raises InvalidMarker."""
+        """Return whether *marker*, "" for none, holds here, with *extra* asked for; raises InvalidMarker."""
         key = (marker, extra)
         met = self._met.get(key)
         if met is None:
@@ -155,7 +155,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         return met
 
     def _evaluate(self, marker: str, extra: str) -> bool:
-        """Say whether *marker* holds; most of what is listed is for another extra, which is seen without parsing it."""
+        """Return whether *marker* holds; most markers are for another extra, which needs no parsing to see."""
         if _is_for_another_extra(marker, extra):
             return False
         return Marker(marker).evaluate({**self.environment, "extra": extra})
@@ -183,7 +183,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         return self._tags.rank(interpreters, abis, platforms)
 
     def may_load(self, filename: str) -> bool:
-        """Say whether *filename* is no wheel, or one whose tags install here; its other parts are not looked at.
+        """Return whether *filename* is no wheel, or one whose tags install here; its other parts are not looked at.
 
         Of the wheels of a release most are for elsewhere, and the same tags come up over and over.
         """
@@ -256,7 +256,7 @@ def _tag_ranks(target: Target) -> Mapping[Tag, int]:
 
 
 def _is_for_another_extra(marker: str, extra: str) -> bool:
-    """Say whether it is plain that *marker* does not hold: an ``extra == NAME`` that only ``and`` joins to the rest.
+    """Return whether it is plain that *marker* does not hold: an ``extra == NAME`` that only ``and`` joins to the rest.
 
     Strings are read whole, as one may hold what reads as a marker; what parentheses hold is not looked at.
     """

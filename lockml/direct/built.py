@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.display import redact
 from lockml.common.errors import RequirementError
 from lockml.common.progress import Progress, silent
-from lockml.common.references import ArchiveReference, Reference
+from lockml.common.references import ArchiveReference, Reference, parse_pep508
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex
 from lockml.index.built import Built
@@ -127,9 +125,9 @@ def resolve_builds(
 
 def _build_line(text: str, origin: Origin, index: BuiltIndex) -> Requirement:
     try:
-        parsed = ParsedRequirement(text)
-    except (InvalidRequirement, RecursionError) as error:
-        raise MetadataError(f"{text!r} is no requirement (PEP 508)") from error
+        parsed = parse_pep508(text)
+    except ValueError as error:
+        raise MetadataError(f"{text[:200]!r} is not a requirement (PEP 508)") from error
     name = canonicalize_name(parsed.name)
     if parsed.url is not None:
         raise MetadataError(f"{redact(text)!r} names an address, and builds get what they need from indexes alone")

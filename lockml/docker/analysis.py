@@ -162,7 +162,7 @@ class Analysis:
         return found
 
     def is_locked(self, run: Run, install: Install) -> bool:
-        """Say whether *install* takes what a lock says and nothing else.
+        """Return whether *install* takes what a lock says and nothing else.
 
         Where the files are not known, ``--require-hashes`` says so, as pip then refuses all that has no hash.
         """
@@ -178,11 +178,11 @@ class Analysis:
         )
 
     def dependency_free(self, install: Install) -> bool:
-        """Say whether *install* leaves out what its packages need."""
+        """Return whether *install* leaves out what its packages need."""
         return install.has("--no-deps") or install.is_set("PIP_NO_DEPS") or install.is_set("UV_NO_DEPS")
 
 
 def requires_hashes(install: Install) -> bool:
-    """Say whether *install* refuses what has no hash."""
+    """Return whether *install* refuses what has no hash."""
     variable = "PIP_REQUIRE_HASHES" if install.tool == "pip" else "UV_REQUIRE_HASHES"
     return install.has("--require-hashes") or install.is_set(variable)

@@ -8,12 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from msgspec import Struct
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import redact
-from lockml.common.references import ArchiveReference, BadReferenceError, RepositoryReference, parse_reference
+from lockml.common.references import (
+    ArchiveReference,
+    BadReferenceError,
+    RepositoryReference,
+    parse_pep508,
+    parse_reference,
+)
 
 __all__ = ["BadBuiltError", "Built", "built_table", "parse_built"]
 
@@ -171,9 +176,9 @@ def _version(text: str) -> Version:
 
 def _requirement(text: str) -> str:
     try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        raise ValueError(f"{text!r} is not a requirement (PEP 508)") from error
+        requirement = parse_pep508(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:200]!r} is not a requirement (PEP 508)") from error
     if requirement.url is not None:
         raise ValueError(f"{redact(text)!r} names an address: ask for that in the inputs, and only for the name here")
     return str(requirement)

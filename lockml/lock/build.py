@@ -39,6 +39,7 @@ from lockml.lock.facts import (
     policy_table,
     projects_fact,
     provided_fact,
+    recorded_bases,
     target_table,
     tools_fact,
 )
@@ -70,15 +71,9 @@ def build_lock(
     projects = _own_projects(inputs, content.artifacts)
     asked = _asked(requirement for resolution in resolutions for requirement in resolution.requirements)
     facts = _facts(targets, asked, inputs) | projects_fact(projects) | driver_fact(content.packages)
+    facts |= tools_fact(tools) | made_facts(inputs.made_with)
     return Lock(
-        pylock=Pylock(
-            lock_version=Version("1.0"),
-            environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
-            requires_python=_requires_python(targets),
-            created_by="lockml",
-            packages=content.packages,
-            tool={"lockml": facts | tools_fact(tools) | made_facts(inputs.made_with)},
-        ),
+        pylock=_pylock(content.packages, targets, facts),
         targets=targets,
         requirements=asked,
         indexes=inputs.indexes.without_logins(),
@@ -91,6 +86,7 @@ def build_lock(
         projects=projects,
         made_with=inputs.made_with,
         accelerator=inputs.policy.accelerator,
+        bases=recorded_bases(inputs.bases),
     )
 
 
@@ -153,6 +149,17 @@ def _by_release(
     return pinned
 
 
+def _pylock(packages: list[Package], targets: Sequence[Target], facts: Mapping[str, object]) -> Pylock:
+    return Pylock(
+        lock_version=Version("1.0"),
+        environments=[Marker(marker) for marker in dict.fromkeys(target.marker for target in targets)],
+        requires_python=_requires_python(targets),
+        created_by="lockml",
+        packages=packages,
+        tool={"lockml": dict(facts)},
+    )
+
+
 def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:
     """Return the targets; refuse what no installer could tell apart: other pins for a target with the same markers."""
     for number, one in enumerate(resolutions):
@@ -185,7 +192,7 @@ def _facts(targets: Sequence[Target], asked: Sequence[Asked], inputs: LockInputs
     }
     if inputs.base_image is not None:
         facts["base-image"] = base_table(inputs.base_image)
-    facts |= provided_fact(inputs.provided) | bases_fact(inputs.bases)
+    facts |= provided_fact(inputs.provided) | bases_fact(recorded_bases(inputs.bases))
     facts |= index_facts(inputs.indexes)
     if inputs.stated:
         facts["stated"] = dict(sorted(inputs.stated.items()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace as replaced
+from typing import Final
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -11,10 +12,20 @@ from lockml.common.digest import ArtifactIdentity
 from lockml.common.tag_lists import packed_tags
 from lockml.common.target import Target
 from lockml.index.locations import IndexLocation, NamedIndexes
-from lockml.lock.model import BaseImage, BaseLock, Lock, LockedArtifact, LockedTool, MadeWith, ProvidedPackages
+from lockml.lock.model import (
+    BaseImage,
+    BaseLock,
+    Lock,
+    LockedArtifact,
+    LockedTool,
+    MadeWith,
+    ProvidedPackages,
+    RecordedBase,
+)
 from lockml.resolution.model import Policy
 
 __all__ = [
+    "OLD_NO_PRE",
     "artifact_table",
     "base_table",
     "bases_fact",
@@ -23,6 +34,7 @@ __all__ = [
     "policy_table",
     "projects_fact",
     "provided_fact",
+    "recorded_bases",
     "restated",
     "target_table",
     "tools_fact",
@@ -78,13 +90,22 @@ def base_table(image: BaseImage) -> dict[str, object]:
     return {**table, "gives-target": True} if image.gives_target else table
 
 
-def bases_fact(bases: Sequence[BaseLock]) -> dict[str, object]:
-    """Return what the lock writes of the locks that it stands on, by its key; {} where there are none."""
+def recorded_bases(bases: Sequence[BaseLock]) -> tuple[RecordedBase, ...]:
+    """Return what a lock on *bases* says of them."""
+    ordered = sorted(bases, key=lambda each: each.path)
+    return tuple(
+        RecordedBase(path=each.path, sha256=each.sha256, subset=each.subset, relaxed=tuple(sorted(each.relaxed)))
+        for each in ordered
+    )
+
+
+def bases_fact(bases: Sequence[RecordedBase]) -> dict[str, object]:
+    """Return what the lock writes of the locks that it is based on, by its key; {} where there are none."""
     tables: list[dict[str, object]] = []
-    for base in sorted(bases, key=lambda each: each.path):
+    for base in bases:
         table: dict[str, object] = {"path": base.path, "packages-sha256": base.sha256}
         table |= {"subset": True} if base.subset else {}
-        tables.append(table | ({"relaxed": sorted(base.relaxed)} if base.relaxed else {}))
+        tables.append(table | ({"relaxed": list(base.relaxed)} if base.relaxed else {}))
     return {"bases": tables} if tables else {}
 
 
@@ -125,11 +146,15 @@ def target_table(target: Target) -> dict[str, object]:
     return table | (packed_tags(target.tags) if target.tags else {})
 
 
+OLD_NO_PRE: Final = "stable-only"
+"""What locks called ``no-pre`` before; their digest of inputs still does."""
+
+
 def policy_table(policy: Policy) -> dict[str, object]:
-    """Return the policy without what is as usual."""
+    """Return the policy without its defaults."""
     table: dict[str, object] = {
         "prereleases": policy.prereleases,
-        "stable-only": policy.stable_only,
+        "no-pre": policy.stable_only,
         "exclude-newer": policy.exclude_newer_age or policy.exclude_newer,
         "exclude-newer-except": list(policy.exempt.words),
         "resolution": policy.strategy if policy.strategy != "highest" else None,

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from lockml.common.target import Target
 from lockml.index.built import Built, built_table
 from lockml.index.locations import NamedIndexes
-from lockml.lock.facts import index_facts, policy_table, projects_fact
+from lockml.lock.facts import OLD_NO_PRE, index_facts, policy_table, projects_fact
 from lockml.lock.model import BaseImage, BaseLock, MadeWith, ProvidedPackages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 from lockml.resolution.model import Policy
@@ -51,7 +51,7 @@ def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
         **_provided(inputs.provided),
         **index_facts(inputs.indexes.normalized()),
         "stated": dict(inputs.stated),
-        "policy": {key: str(value) for key, value in policy_table(policy).items()},
+        "policy": {OLD_NO_PRE if key == "no-pre" else key: str(value) for key, value in policy_table(policy).items()},
         "targets": sorted(f"{target.name}={target}" for target in targets),
     }
     if inputs.built:

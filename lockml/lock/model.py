@@ -30,6 +30,7 @@ __all__ = [
     "MadeWith",
     "Need",
     "Node",
+    "RecordedBase",
     "RecordedBuild",
 ]
 
@@ -187,6 +188,18 @@ class Node(Struct, frozen=True, kw_only=True):
     groups: Mapping[str, tuple[Need, ...]] = field(default_factory=dict)
 
 
+class RecordedBase(Struct, frozen=True, kw_only=True):
+    """What a lock says of a lock that it is based on: its *path*, and the digest of its packages.
+
+    With *subset*, it is a part of that one. *relaxed* are the projects that may have another version.
+    """
+
+    path: str
+    sha256: str
+    subset: bool = False
+    relaxed: tuple[str, ...] = ()
+
+
 class DependencyGraph(Struct, frozen=True, kw_only=True):
     """Who needs what in a lock of another tool, from its *roots*, the user's own projects.
 
@@ -233,7 +246,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     of it is not read.
 
     *built* are the packages that an image builds, *recorded* what such builds made; *build* is the lock of what the
-    builds need, None for nothing.
+    builds need, None for nothing. *bases* are the locks that it is based on.
     """
 
     pylock: Pylock
@@ -258,6 +271,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     built: tuple[Built, ...] = ()
     recorded: tuple[RecordedBuild, ...] = ()
     build: "Lock | None" = None
+    bases: tuple[RecordedBase, ...] = ()
 
     def is_built(self, name: NormalizedName) -> bool:
         """Say whether an image builds the project *name*."""

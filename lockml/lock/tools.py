@@ -17,9 +17,9 @@ from lockml.index.model import DistributionFile, Project
 from lockml.index.protocol import FileIndex
 from lockml.lock.model import Lock, LockedTool
 from lockml.resolution.candidates.release import Release, judge_release
-from lockml.resolution.model import Policy
+from lockml.resolution.model import Policy, Resolution
 
-__all__ = ["locked_tools", "newest_wheels", "recorded_tools", "wheels_of_tools"]
+__all__ = ["identities_of", "locked_tools", "newest_wheels", "recorded_tools", "wheels_of", "wheels_of_tools"]
 
 
 def locked_tools(
@@ -69,6 +69,22 @@ def wheels_of_tools(tools: Iterable[LockedTool], index: FileIndex) -> tuple[Dist
                         DistributionFile(entry=entry, project=tool.name, version=version, kind="wheel", uploaded=None)
                     )
     return tuple(found)
+
+
+def wheels_of(resolutions: Iterable[Resolution]) -> tuple[DistributionFile, ...]:
+    """Return the wheels that *resolutions* pin, each once."""
+    pins = [pin for resolution in resolutions for pin in resolution.pins]
+    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
+
+
+def identities_of(
+    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: FileIndex
+) -> dict[str, ArtifactIdentity | str]:
+    """Return what each of *wheels* installs, and each of *tools* if the index answers for them."""
+    try:
+        return dict(index.identities((*wheels, *tools)))
+    except PackageIndexError:  # perhaps for a tool, which no requirement names
+        return dict(index.identities(wheels))
 
 
 def recorded_tools(

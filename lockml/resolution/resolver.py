@@ -95,7 +95,7 @@ def _solve_at_any_price(roots: Sequence[Requirement], problem: Problem, progress
 
     Raises NoResolutionError. A trial tells only whether there is an answer, and tries everything at once.
     """
-    if isinstance(problem.index, TrialIndex):
+    if problem.trial:
         problem = replace(problem, any_prerelease=True)
     while True:
         try:
@@ -125,7 +125,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
     nogoods = Nogoods()
     mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
     improved = Improved(mapping, ())
-    if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
+    if not problem.trial:  # whose pins are not kept
         improved = improve(requirements, mapping, provider, finder, nogoods)
     mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
@@ -169,7 +169,7 @@ def _search(
         from lockml.resolution.explanation import explain
 
         explained = partial(explain, tuple(error.causes), finder, provider, requirements)
-        if isinstance(finder.problem.index, TrialIndex):
+        if finder.problem.trial:
             raise UnexplainedConflictError(explained) from error
         raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
@@ -220,6 +220,7 @@ def _build_problem(
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
         judgements=index.judgements,
+        trial=isinstance(index, TrialIndex),
     )
 
 
@@ -309,7 +310,7 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         assuming = AssumingIndex(index, unreadable=True)
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
-            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
+            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy, trial=True), progress)
         except (LockmlError, TooMuchToReadError, UnexplainedConflictError, _TooStrictError):  # then the obvious is told
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:

@@ -16,7 +16,7 @@ from lockml.resolution.provider import Candidate, Identifier, LockProvider, Sear
 
 __all__ = ["Solved", "find_warnings", "required_extras"]
 
-_MOST_NAMED = 4  # pre-releases in one warning
+_MOST_NAMED = 4  # pre-releases, extras or projects in one warning
 
 
 class Solved(Struct, kw_only=True):
@@ -44,7 +44,8 @@ def find_warnings(solved: Solved) -> Iterator[str]:
     yield from describe_unread(metadata)
     yield from _image_warnings(solved)
     for name in solved.untried:
-        yield f"{name} may have newer releases that fit: there are too many to try"
+        age = "older" if solved.finder.problem.tries_oldest_first(name) else "newer"
+        yield f"{name} may have {age} releases that fit: there are too many to try"
 
 
 def required_extras(mapping: Mapping[Identifier, Candidate]) -> dict[NormalizedName, list[NormalizedName]]:
@@ -72,7 +73,7 @@ def _pin_warnings(pin: Pin, solved: Solved, extras: Iterable[NormalizedName]) ->
         reason = f" ({project.status_reason})" if project.status_reason else ""
         yield f"{pin.name} is {project.status} on its index{reason}"
     offered = _metadata(pin, solved).provides_extra
-    others = f"; it has {', '.join(sorted(offered))}" if offered else ""
+    others = f"; it has {_few(sorted(offered))}" if offered else ""
     for extra in extras:
         if extra not in offered:
             yield f"{pin.name} {pin.version} has no extra {extra!r}{others}"
@@ -136,4 +137,4 @@ def _image_warnings(solved: Solved) -> Iterator[str]:
             if dependency_applies(needed, problem.target, None):
                 broken.setdefault(needed.name, []).append(f"{name} {release.metadata.version} ({needed.name}{bound})")
     for name, needing in sorted(broken.items()):
-        yield f"{name} {pinned[name]} is locked, and is not what the base image's {', '.join(sorted(needing))} needs"
+        yield f"{name} {pinned[name]} is locked, and is not what the base image's {_few(sorted(needing))} needs"

@@ -187,7 +187,26 @@ def test_check_of_the_page_finds_a_changed_file(tmp_path: Path, capsys: pytest.C
     assert "lib.py" not in before
     (site / "lib.py").write_text("evil\n")
     assert check(str(lock), str(tmp_path / "venv")) == 1
-    assert "modified: lib: it has 5 bytes instead of 16\n" in capsys.readouterr().out
+    assert "modified: 'lib': 'it has 5 bytes instead of 16'\n" in capsys.readouterr().out
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("arguments", [(), ("gone.toml", "."), (".", ".")])
+def test_check_of_the_page_exits_2_for_bad_input(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    found = re.search(r"<!-- check -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None
+    (tmp_path / "check.py").write_text(found[1])
+    ran = subprocess.run([sys.executable, "check.py", *arguments], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 2
+
+
+@pytest.mark.parametrize("level", ["zz", ""])
+def test_unknown_level_is_bad_input(level: Any) -> None:
+    lock, opened = make_lock(), make_opened()
+    with pytest.raises(api.InputError, match="is unknown"):
+        api.check(lock, opened, level=level)
+    with pytest.raises(api.InputError, match="is unknown"):
+        api.compare(lock, api.take_inventory(opened), level=level)
 
 
 def test_example_in_memory_runs() -> None:

@@ -83,6 +83,7 @@ def test_reference_of_an_index_package_is_refused_unless_the_user_asks_for_it_to
     assert pins(resolved(index, asked_by("pulls", f"lib @ {LIB}"))) == {"lib": "1.5 direct", "pulls": "1.0"}
 
 
+@pytest.mark.slow
 def test_other_bound_that_the_reference_does_not_meet_is_a_conflict_that_is_told() -> None:
     with pytest.raises(NoResolutionError) as caught:
         resolved(sample(), asked_by("lib>=2", f"lib @ {LIB}"))

@@ -182,6 +182,7 @@ FACTS = st.tuples(st.tuples(st.sampled_from([canonicalize_name(name) for name in
 STEPS = st.lists(st.tuples(st.frozensets(FACTS, min_size=1, max_size=4), st.frozensets(FACTS), st.booleans()))
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_nogood_is_found_where_looking_at_all_of_them_finds_one(steps: list[tuple[frozenset[Fact], ...]]) -> None:
     """Each step learns one, and at times pins change; then what one project would add is asked for."""

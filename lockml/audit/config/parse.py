@@ -104,7 +104,11 @@ class _Reading:
         """Return where the pages are, without a slash at its end."""
         if text is None:
             return None
-        parts = urlsplit(text)
+        try:
+            parts, _ = urlsplit(text), urlsplit(text).port
+        except ValueError as error:
+            self._fault(("audit", "base-url"), f"base-url: {text!r} is not an address: {error}")
+            return None
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not text.isprintable():
             self._fault(("audit", "base-url"), f"base-url: {text!r} is not https://HOST, without a login")
         if parts.query or parts.fragment:

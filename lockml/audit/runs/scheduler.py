@@ -128,7 +128,7 @@ class Scheduler:
             try:
                 self._auditor.record(result)
             except Exception as error:
-                self._log.once(f"record {target.name}", f"{type(error).__name__}: {error}")
+                self._log.once("record", f"{type(error).__name__}: {error}", target=target.name)
             finally:
                 self._end(key)
 

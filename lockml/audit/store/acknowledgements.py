@@ -23,7 +23,7 @@ __all__ = [
     "MOST_FINGERPRINTS",
     "Acknowledgement",
     "AcknowledgementStore",
-    "Seen",
+    "FindingScope",
     "forget_acknowledgements",
     "held_by",
     "is_of_group",
@@ -62,7 +62,7 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class FindingScope:
     """What somebody has seen: what is open of *group*, and of all that is given only what fits.
 
     That is what is open on *target*, of that *severity*, and opened from *oldest* to *newest*. *count* is how many of
@@ -97,7 +97,7 @@ class AcknowledgementStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, seen: Seen, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
+    def add(self, seen: FindingScope, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
         """Let what was *seen* be, on *target* or on all, and return the number; None where nothing of it is open.
 
         The number is that of before where the same was said already. Raises InputError where that is too much, more
@@ -175,18 +175,8 @@ class AcknowledgementStore:
         with self._database.reading() as connection:
             return held_by(connection, target, fingerprints, now)
 
-    def changed(self, now: datetime) -> datetime | None:
-        """Return when last one was made, was undone or ran out, None for never."""
-        ended = select(func.max(acknowledgements.c.until)).where(acknowledgements.c.until <= now)
-        last = select(
-            func.max(acknowledgements.c.created), func.max(acknowledgements.c.undone), ended.scalar_subquery()
-        )
-        with self._database.reading() as connection:
-            moments = [each for each in connection.execute(last).one() if each is not None]
-        return max(moments, default=None)
 
-
-def _fingerprints(connection: Connection, seen: Seen, now: datetime) -> list[str]:
+def _fingerprints(connection: Connection, seen: FindingScope, now: datetime) -> list[str]:
     """Return what was *seen* and can be acknowledged; raises InputError."""
     each = select(findings.c.fingerprint, func.max(findings.c.id)).where(*seen.conditions)
     rows = connection.execute(each.group_by(findings.c.fingerprint).limit(MOST_FINGERPRINTS + 1)).all()
@@ -207,7 +197,7 @@ def _fingerprints(connection: Connection, seen: Seen, now: datetime) -> list[str
     return known
 
 
-def _count_open(connection: Connection, seen: Seen, now: datetime) -> int:
+def _count_open(connection: Connection, seen: FindingScope, now: datetime) -> int:
     """Return how much of what was *seen* counts at *now*."""
     holding = select(acknowledgements.c.id).where(*_holding(now))
     counts = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(holding))

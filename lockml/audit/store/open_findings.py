@@ -187,12 +187,15 @@ class OpenFindings:
                 for row in groups
             }
 
-    def with_errors(self, acknowledged: frozenset[int]) -> set[str]:
-        """Return which targets have errors that count, where those *acknowledged* do not."""
+    def with_errors(self, acknowledged: frozenset[int], name: str | None = None) -> set[str]:
+        """Return the targets, or the one *name*, that have open errors; those *acknowledged* do not count."""
         conditions = FindingFilter(severity="error", acknowledged=acknowledged, counted=True).conditions
         one = exists().where(findings.c.target == targets.c.name, *conditions)
+        wanted = select(targets.c.name).where(one)
+        if name is not None:
+            wanted = wanted.where(targets.c.name == name)
         with self._database.reading() as connection:
-            return set(connection.execute(select(targets.c.name).where(one)).scalars())
+            return set(connection.execute(wanted).scalars())
 
     def counts(self, names: Iterable[str] | None, acknowledged: frozenset[int]) -> dict[str, TargetCounts]:
         """Return how much of each target counts, where something is open; of those *names* where they are given."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.findings import Changes, changes_since, group_of, without_held
+from lockml.audit.findings import Changes, changes_since, group_of, without_acknowledged
 from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
@@ -129,7 +129,10 @@ class RunStore:
             _take_turns(connection, result.target)
             fingerprints = [each.fingerprint for each in result.findings]
             held = held_by(connection, result.target, fingerprints, result.finished)
-            found, result = result.findings, without_held(result, {key: each.text for key, each in held.items()})
+            found, result = (
+                result.findings,
+                without_acknowledged(result, {key: each.text for key, each in held.items()}),
+            )
             before = _last_run(connection, result.target)
             late = before is not None and before.tick > result.tick
             opened = {} if late else _open_findings(connection, result.target)

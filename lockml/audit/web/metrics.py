@@ -16,10 +16,8 @@ from lockml.audit.findings import state_now
 from lockml.audit.model import SEVERITIES, STATES
 from lockml.audit.overdue import due_states
 from lockml.audit.runs.host import Clock, utc_now
-from lockml.audit.store.history import RunRow
 from lockml.audit.store.store import Store
 from lockml.audit.store.targets import TargetRow
-from lockml.audit.web.views import errors_now
 from lockml.common.errors import LockmlError
 
 __all__ = ["METRICS", "metrics_page", "target_labels"]
@@ -103,10 +101,11 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
     duration = _gauge("lockml_run_duration_seconds", *labels)
     overdue, upcoming = _gauge("lockml_target_overdue", *labels), _gauge("lockml_next_tick_timestamp_seconds", *labels)
     values = {target.name: _values(target, names) for target in targets}
-    errors = errors_now(store, now, runs)
+    held = frozenset(store.acknowledgements.holding(now))
+    errors = store.findings.with_errors(held)
     for name, own in values.items():
         run = runs.get(name)
-        shown = _state(run, errors.get(name))
+        shown = state_now(run.state, run.error, errors=name in errors) if run is not None else "waiting"
         for each in (*STATES, "waiting"):
             state.add_metric([*own, each], float(each == shown))
         if name in due:
@@ -118,7 +117,7 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
             last.add_metric(own, run.finished.timestamp())
             duration.add_metric(own, run.seconds)
     yield from (state, last, success, duration, overdue, upcoming)
-    yield from _of_findings(store, values, labels, frozenset(store.acknowledgements.holding(now)))
+    yield from _of_findings(store, values, labels, held)
     for metric, count in (
         ("lockml_ticks_due", sum(each.due for each in due.values())),
         ("lockml_ticks_overdue", sum(each.overdue for each in due.values())),
@@ -126,13 +125,6 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
         family = _gauge(metric)
         family.add_metric([], count)
         yield family
-
-
-def _state(run: RunRow | None, errors: bool | None) -> str:
-    """Return the state of a target after its last *run*; *errors* says whether some count now, None as the run did."""
-    if run is None:
-        return "waiting"
-    return state_now(run.state, run.error, errors=run.errors > 0 if errors is None else errors)
 
 
 def _values(target: TargetRow, names: Mapping[str, str]) -> list[str]:
@@ -188,7 +180,7 @@ def _of_workers(store: Store, now: datetime) -> Iterator[Metric]:
     for row in store.workers.all(now):
         by_role.setdefault((_text(row.host), row.role), []).append(row)
     for key, rows in by_role.items():
-        up.add_metric(key, float(all(not row.is_dead(now) for row in rows)))
+        up.add_metric(key, float(all(not row.is_dead for row in rows)))
         seen.add_metric(key, max(row.seen for row in rows).timestamp())
     yield from (up, seen)
 

@@ -15,10 +15,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lockml.audit.web.login import Login, TooManyWrongTokensError
 
-__all__ = ["COOKIE", "Gate", "address_of", "is_loopback"]
+__all__ = ["COOKIE", "HEALTH", "Gate", "address_of", "is_loopback"]
 
 COOKIE: Final = "lockml"
-_OPEN: Final = ("/healthz", "/login", "/static/")
+HEALTH: Final = "/healthz"
+"""Answers everyone; ``request.state.known`` says whether the request may read the pages too."""
+
+_OPEN: Final = (HEALTH, "/login", "/static/")
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -39,6 +42,17 @@ def is_loopback(host: str) -> bool:
 def address_of(request: Request) -> str:
     """Return the address that *request* came from; "" for a socket that has none."""
     return request.client.host if request.client is not None else ""
+
+
+def _is_let_in(request: Request, login: Login | None) -> bool:
+    """Say whether *request* has a session or the bearer token of *login*; always without a login.
+
+    Raises TooManyWrongTokensError.
+    """
+    if login is None or login.is_open(request.cookies.get(COOKIE, "")):
+        return True
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and login.is_bearer(given.strip(), address_of(request))
 
 
 class Gate:
@@ -63,7 +77,9 @@ class Gate:
             return PlainTextResponse("lockml is not served under this name\n", status_code=421)
         path = request.scope["path"]  # not of request.url, into which a Host header reaches
         try:
-            if self._login is None or path.startswith(_OPEN) or self._is_let_in(request, self._login):
+            if path == HEALTH:
+                request.state.known = self._is_known(request)
+            if path.startswith(_OPEN) or _is_let_in(request, self._login):
                 return None
         except TooManyWrongTokensError as error:
             return JSONResponse({"error": str(error)}, status_code=429, headers={"Retry-After": str(error.seconds)})
@@ -73,12 +89,11 @@ class Gate:
         asked = path + (f"?{request.url.query}" if request.url.query else "") if request.method == "GET" else "/"
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", status_code=303)
 
-    @staticmethod
-    def _is_let_in(request: Request, login: Login) -> bool:
-        if login.is_open(request.cookies.get(COOKIE, "")):
-            return True
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and login.is_bearer(given.strip(), address_of(request))
+    def _is_known(self, request: Request) -> bool:
+        try:
+            return _is_let_in(request, self._login)
+        except TooManyWrongTokensError:
+            return False
 
 
 def _host_of(headers: Headers) -> str:

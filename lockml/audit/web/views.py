@@ -21,7 +21,6 @@ __all__ = [
     "TargetView",
     "ago",
     "counts",
-    "errors_now",
     "fleet_view",
     "sorted_views",
     "target_view",
@@ -102,9 +101,9 @@ def fleet_view(store: Store, now: datetime, chosen: FleetFilter, *, gone: bool =
     """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
     latest, asked = store.history.latest(), store.requests.all(now)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = errors_now(store, now, latest)
+    errors = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
     views = (
-        _view(target, latest.get(target.name), now, errors.get(target.name), asked, running)
+        _view(target, latest.get(target.name), now, target.name in errors, asked, running)
         for target in store.targets.all(gone=gone)
     )
     return sorted_views(filter(chosen.fits, views), "state")
@@ -117,8 +116,8 @@ def target_view(store: Store, now: datetime, name: str) -> TargetView | None:
         return None
     run = store.history.latest_of(name)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = errors_now(store, now, {name: run} if run is not None else {})
-    view = _view(target, run, now, errors.get(name), store.requests.all(now), running)
+    errors = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)), name)
+    view = _view(target, run, now, name in errors, store.requests.all(now), running)
     return replace(view, reached=run is None or name in store.history.reached([name]))
 
 
@@ -144,25 +143,14 @@ def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> li
     ]
 
 
-def errors_now(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
-    """Return whether errors count, of those whose last run was before the last change of acknowledgements."""
-    changed = store.acknowledgements.changed(now)
-    old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]
-    if not old:
-        return {}
-    found = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
-    return {name: name in found for name in old}
-
-
 def _view(
     target: TargetRow,
     run: RunRow | None,
     now: datetime,
-    errors: bool | None,
+    errors: bool,
     asked: Mapping[str, datetime],
     running: set[str],
 ) -> TargetView:
-    errors = run is not None and run.errors > 0 if errors is None else errors
     following, overdue = _due(target, run, now)
     return TargetView(
         target=target,

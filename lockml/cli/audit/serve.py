@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import uvicorn
 
-from lockml.audit.config.model import AuditTarget
+from lockml.audit.config.model import AuditTarget, NotifyRule
 from lockml.audit.delivery import check_addresses
 from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
 from lockml.audit.log import Log
-from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.auditor import Auditor, Reload
 from lockml.audit.runs.host import HostContext, utc_now
 from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
@@ -140,7 +140,7 @@ def _serve(settings: _Settings) -> int:
                 log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
                 if sys.stderr.isatty():
                     note(f"lockml audit: {address}")
-                heartbeat = _heartbeat(auditor, context, settings)
+                heartbeat = _heartbeat(auditor, context, settings, file.reload)
                 heartbeat.start()
                 if settings.schedule:
                     scheduler.start()
@@ -165,9 +165,17 @@ def _pages(auditor: Auditor, scheduler: Scheduler, settings: _Settings, token: s
     )
 
 
-def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings) -> Heartbeat:
+def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings, reload: Reload) -> Heartbeat:
     role: Role = "serve" if settings.schedule else "pages"
-    given = HeartbeatSettings(context=context, role=role, rules=lambda: auditor.fleet.notify)
+    if settings.schedule:  # the scheduler reads the fleet file again, and has a thread for deliveries
+        given = HeartbeatSettings(context=context, role=role, rules=lambda: auditor.fleet.notify)
+        return Heartbeat(auditor.store, given, auditor.log)
+
+    def rules() -> tuple[NotifyRule, ...]:
+        auditor.reload_fleet(reload)
+        return auditor.fleet.notify
+
+    given = HeartbeatSettings(context=context, role=role, rules=rules)
     return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
 
 

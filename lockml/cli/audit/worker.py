@@ -147,7 +147,7 @@ def beat(**options: object) -> int:
         dispatcher = Dispatcher(auditor, queue, file.reload)
         auditor.log.capture()
         auditor.log("beating", store=store.database.name, host=settings.host)
-        heartbeat = _heartbeat(auditor, lambda: None, settings, "beat")
+        heartbeat = _heartbeat(auditor, None, settings, "beat")
         heartbeat.start()
         delivery = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-delivery", daemon=True)
         delivery.start()
@@ -160,16 +160,20 @@ def beat(**options: object) -> int:
     return 0
 
 
-def _heartbeat(auditor: Auditor, reload: Reload, settings: _Settings, role: Role) -> Heartbeat:
-    """Return the signs of life of this process; of a fleet that changes it knows by *reload*."""
+def _heartbeat(auditor: Auditor, reload: Reload | None, settings: _Settings, role: Role) -> Heartbeat:
+    """Return the heartbeat of this process.
+
+    With *reload* it reads the fleet file again and sends messages; a process that does both elsewhere gives None.
+    """
 
     def rules() -> tuple[NotifyRule, ...]:
-        auditor.reload_fleet(reload)
+        if reload is not None:
+            auditor.reload_fleet(reload)
         return auditor.fleet.notify
 
     context = host_context(settings.host, settings.cache_dir, settings.state_dir, auditor.store)
     given = HeartbeatSettings(context=context, role=role, rules=rules)
-    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
+    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver if reload is not None else None)
 
 
 def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:

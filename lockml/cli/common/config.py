@@ -23,7 +23,7 @@ __all__ = [
 
 _FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
 _LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
-_NOT_OPTIONS: Final = frozenset({"help"})
+_NOT_OPTIONS: Final = frozenset({"help", "all", "only"})  # for a command line: they say what is done once
 TABLES: Final = frozenset(
     {
         *("adopt", "check", "compile", "completion", "diff", "init", "inventory", "lock", "man", "outdated", "record"),
@@ -73,7 +73,7 @@ def options_of_table(command: click.Command, table: Mapping[str, object], place:
     for key, value in table.items():
         option = options.get(key)
         if option is None or option.name is None or key in _NOT_OPTIONS:
-            known = ", ".join(sorted(options))
+            known = ", ".join(sorted(options.keys() - _NOT_OPTIONS))
             raise _UnknownOptionError(key, "is no option", hint=f"it has {known}")
         checked = _checked(value, option, f"{place}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from lockml.common.display import escape, redact
+from lockml.common.errors import LockmlError
 from lockml.common.progress import Progress, Step, silent
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "set_loudness",
     "suggest",
     "tell",
+    "tell_error",
     "terminal_width",
     "wants_colour",
     "warn",
@@ -156,6 +158,14 @@ def tell(word: str, colour: str, text: str) -> None:
     """Tell *text*, which is escaped and may have several lines, behind a coloured *word*."""
     told = wrapped(f"{word} {text}").removeprefix(word)
     click.echo(f"{paint(word, colour)}{told}", err=True, color=wants_colour(sys.stderr))
+
+
+def tell_error(error: LockmlError, before: str = "") -> None:
+    """Print *error* and its hint, with *before* in front of its text."""
+    text = "\n".join(escape(line) for line in redact(f"{before}{error}").splitlines())
+    tell("error:", "red", text)
+    if error.hint:
+        tell("hint:", "cyan", escape(redact(error.hint)))
 
 
 def wrapped(text: str) -> str:

@@ -256,9 +256,10 @@ def _compile_in_brief(options: CompileOptions) -> int:
     try:
         return compile_files(options)
     except LockmlError as error:
-        if options.output.full:
+        brief = error if options.output.full else in_brief(error)
+        if brief is error:
             raise
-        raise in_brief(error) from error
+        raise brief from error
 
 
 def _built() -> tuple[ConfiguredBuilt, ...]:

@@ -13,14 +13,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import click
 from msgspec.structs import replace
 
 from lockml.cli.common.files import read_file
-from lockml.cli.common.terminal import note, warn
+from lockml.cli.common.terminal import note
+from lockml.cli.compile.notes import Note, print_changes, print_notes
 from lockml.cli.compile.options import InputOptions, OutputOptions, PolicyOptions, TargetOptions
 from lockml.cli.compile.outputs import requirement_files
-from lockml.common.display import escape
 from lockml.common.errors import InputError, LockError
 from lockml.common.target import Target
 from lockml.index.accelerators.model import Declared
@@ -115,8 +114,7 @@ def check_lock(
         from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
 
         refuse_denied(lock, denied)
-    for text in refuse_misfits(lock, declared, options.lock):
-        warn(text)
+    print_notes(Note("warning", text) for text in refuse_misfits(lock, declared, options.lock))
     changes = list(changes_since(lock, inputs, targets))
     if options.output != "-" and not changes:
         for name, text in requirement_files(lock, options.output).items():
@@ -125,9 +123,7 @@ def check_lock(
     if not changes:
         note(f"{options.lock} is up to date")
         return 0
-    click.echo(f"{options.lock} is out of date:")
-    for change in changes:
-        click.echo(f"  {escape(told(change))}")
+    print_changes(options.lock, map(told, changes))
     return 1
 
 

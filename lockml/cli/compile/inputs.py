@@ -16,6 +16,7 @@ from lockml.cli.compile.result_cache import Reads
 from lockml.common.errors import LockmlError, RequirementError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.index.built import Built
+from lockml.index.http.file_urls import expand_home
 from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
@@ -103,7 +104,7 @@ def folder_digests(asked: RequirementSet, folder: Path) -> dict[str, str]:
     references = [*named, *(each.reference for each in asked.unnamed)]
     paths = {each.path for each in references if isinstance(each, FolderReference)}
     paths |= {project.folder for project in asked.dynamic}
-    return {path: _digest_of(folder / Path(path).expanduser()) for path in paths}
+    return {path: _digest_of(folder / expand_home(path)) for path in paths}
 
 
 def _digest_of(folder: Path) -> str:

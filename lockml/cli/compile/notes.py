@@ -1,19 +1,28 @@
-"""What ``compile`` tells beside its result: notes and warnings by their kind, and what it refuses, in few lines."""
+"""Notes and warnings of ``compile`` by their kind, and its errors in few lines."""
 
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
+import click
+
 from lockml.cli.common.terminal import note, warn
+from lockml.common.display import escape
 from lockml.common.errors import LockmlError, NoResolutionError, RequirementError
 
-__all__ = ["Note", "NoteKind", "gathered_notes", "in_brief", "print_notes"]
+__all__ = ["Note", "NoteKind", "gathered_notes", "in_brief", "print_changes", "print_notes"]
 
-NoteKind = Literal["host-target", "input", "warning", "result"]
-"""What a note is of: the parts of the target that are this machine's, an input, a risk, or what was done."""
+NoteKind = Literal["host-target", "input", "warning", "idle", "idle-in-table", "change", "result"]
+"""What a note is about.
+
+host-target: the parts of the target that are this machine's. input: an input. warning: a risk. idle: an option of the
+command line that has no effect on this lock; idle-in-table: one of its table. change: why the lock is out of date.
+result: what was done.
+"""
 
 _SUBJECT: Final = re.compile(r"(?P<subject>[A-Za-z0-9][\w.-]* [0-9][\w.!+-]*)(?P<rest>[ :].+)", re.DOTALL)
+_PLAIN: Final = ("host-target", "input", "result")
 _FEW: Final = 3  # warnings alike that are told one by one, and releases that stand for more
 
 
@@ -32,7 +41,7 @@ class _Gathering:
 
 @contextmanager
 def gathered_notes() -> Iterator[list[Note]]:
-    """Give a list that notes go to, in place of standard error, for who compiles more than one lock."""
+    """Give a list that notes go to in place of standard error, for a caller that compiles several locks."""
     before, _Gathering.notes = _Gathering.notes, []
     try:
         yield _Gathering.notes
@@ -41,12 +50,22 @@ def gathered_notes() -> Iterator[list[Note]]:
 
 
 def print_notes(notes: Iterable[Note], *, full: bool = False) -> None:
-    """Print *notes* on standard error; warnings that differ in a release alone are one, unless *full*."""
+    """Print *notes* on standard error; warnings that differ only in a release become one, unless *full*."""
     if _Gathering.notes is not None:
         _Gathering.notes += notes
         return
     for each in notes if full else _joined(list(notes)):
-        (warn if each.kind == "warning" else note)(each.text)
+        (note if each.kind in _PLAIN else warn)(each.text)
+
+
+def print_changes(lock: str, changes: Iterable[str]) -> None:
+    """Print on standard output why *lock* is out of date; where notes are gathered, add the *changes* to them."""
+    if _Gathering.notes is not None:
+        _Gathering.notes += [Note("change", change) for change in changes]
+        return
+    click.echo(f"{lock} is out of date:")
+    for change in changes:
+        click.echo(f"  {escape(change)}")
 
 
 def _joined(notes: list[Note]) -> Iterator[Note]:
@@ -68,7 +87,7 @@ def _joined(notes: list[Note]) -> Iterator[Note]:
 
 
 def in_brief(error: LockmlError) -> LockmlError:
-    """Return *error* in as many lines as a person reads at once; --full tells the others."""
+    """Return *error* in as many lines as a person reads at once; --full shows the others."""
     from lockml.resolution.conflicts.lines import MOST_LINES, ToldLine, shorten  # only for a refusal
 
     match error:

@@ -119,7 +119,7 @@ class OutputOptions(NamedTuple):
 
 
 class BaseOptions(NamedTuple):
-    """The locks that this one stands *on*, or is a *subset_of*; the pins of those that *relax* names may move."""
+    """The locks that this one is based *on*, or is a *subset_of*; projects that *relax* names may have other pins."""
 
     on: tuple[str, ...] = ()
     subset_of: str | None = None
@@ -158,7 +158,11 @@ class ConfiguredBuilt(NamedTuple):
 
 
 class CompileOptions(NamedTuple):
-    """The options of one run, as given; *built* is what the configuration says that the image builds."""
+    """The options of one run, as given.
+
+    *built* is what the configuration says that the image builds; *table* is the name of the [[tool.lockml.lock]] table
+    that has these options, "" for those of a command line.
+    """
 
     inputs: InputOptions
     target: TargetOptions
@@ -168,6 +172,7 @@ class CompileOptions(NamedTuple):
     built: tuple[ConfiguredBuilt, ...] = ()
     bases: BaseOptions = BaseOptions()
     selection: SelectionOptions = SelectionOptions()
+    table: str = ""
 
     @property
     def decisive(self) -> "CompileOptions":
@@ -176,6 +181,7 @@ class CompileOptions(NamedTuple):
             indexes=self.indexes._replace(offline=False, cache_dir=None),
             policy=self.policy._replace(upgrade=False, upgrade_package=(), prefer=()),
             output=self.output._replace(check=False, full=False),
+            table="",
         )
 
     @property

@@ -38,7 +38,14 @@ from lockml.lock.inputs import LockInputs
 from lockml.lock.model import TOOLS, BaseLock, Lock, RecordedBuild
 from lockml.lock.references import locked_commits
 from lockml.lock.select import pinned_versions
-from lockml.lock.tools import locked_tools, newest_wheels, recorded_tools, wheels_of_tools
+from lockml.lock.tools import (
+    identities_of,
+    locked_tools,
+    newest_wheels,
+    recorded_tools,
+    wheels_of,
+    wheels_of_tools,
+)
 from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.pins import read_pins
@@ -232,31 +239,16 @@ def identified_lock(
     existing, upgraded = before
     targets = [resolution.target for resolution in resolutions]
     tools = locked_tools(existing, targets, upgraded)
-    wheels = _wheels(resolutions)
+    wheels = wheels_of(resolutions)
     pinned = {pin.name for resolution in resolutions for pin in resolution.pins}
     brought = newest_wheels(TOOLS - pinned - {tool.name for tool in tools}, targets, index, inputs.policy)
     brought += wheels_of_tools([tool for tool in tools if tool.name not in pinned], index)
-    identities = _identities(wheels, brought, simple)
+    identities = identities_of(wheels, brought, simple)
     disputes = list(_settled(existing, (*wheels, *brought), identities, simple)) if existing is not None else []
     for base in inputs.bases:
         disputes += _confirmed(base, wheels, identities, simple)
     recorded = recorded_tools(tools, brought, identities, pinned)
     return build_lock(resolutions, identities, inputs, recorded, older), disputes
-
-
-def _wheels(resolutions: Sequence[Resolution]) -> tuple[DistributionFile, ...]:
-    pins = [pin for resolution in resolutions for pin in resolution.pins]
-    return tuple({file.filename: file for pin in pins for file in pin.files if file.kind == "wheel"}.values())
-
-
-def _identities(
-    wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: SimpleIndex
-) -> dict[str, ArtifactIdentity | str]:
-    """Return what each of *wheels* installs, and each of *tools* where that can be told: nobody asked for them."""
-    try:
-        return dict(index.identities((*wheels, *tools)))
-    except PackageIndexError:  # perhaps of a tool
-        return dict(index.identities(wheels))
 
 
 def _settled(

@@ -30,6 +30,7 @@ from lockml.cli.compile.policy import make_policy, newer_text, with_accelerator_
 from lockml.cli.compile.result_cache import Reads, keep_result
 from lockml.cli.compile.targets import ChosenTargets, choose_targets
 from lockml.common.errors import InputError, LockError, NoResolutionError
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.checks.accelerator_choice import with_accelerator
@@ -38,7 +39,7 @@ from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
 from lockml.lock.model import BaseLock, Lock, MadeWith, ProvidedPackages, RecordedBuild
-from lockml.requirements.model import Requirement, RequirementSet
+from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.python_bound import require_pythons
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _run(options: CompileOptions, reads: Reads) -> int:
         print_notes(chosen.notes)
         return check_lock(output, untold.inputs, chosen.targets, options.policy.deny, declared, from_here)
     notes = [*chosen.notes, *(Note("input", text) for text in inputs.asked.notes)]
+    notes += _idle_notes(options, completed.policy.exclude_newer, inputs.bases)
     print_notes(notes)
     lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
     if options.policy.deny:
@@ -84,6 +86,7 @@ def _run(options: CompileOptions, reads: Reads) -> int:
         return 1
     written = write_outputs(verified, output, reads.files)
     told = [*(Note("warning", from_here(text)) for text in (*warnings, *_twice(verified, chosen))), *misfits]
+    told += _idle_upgrades(options.policy.upgrade_package, verified)
     print_notes([*told, *outcome_notes(verified, written.files, written.changed)], full=output.full)
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
@@ -91,6 +94,34 @@ def _run(options: CompileOptions, reads: Reads) -> int:
         notes += [*misfits, *outcome_notes(verified, written.files, ())]
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
+
+
+def _idle_notes(options: CompileOptions, newer: str | None, bases: Sequence[BaseLock]) -> Iterator[Note]:
+    """Yield which of *options* have no effect, with the date *newer* that counts and these *bases*."""
+    named = options.policy.exclude_newer_except
+    if named and named != (":none:",) and newer is None and (options.table or options.policy.exclude_newer is None):
+        text = f"{setting('exclude-newer-except')} has no effect without {setting('exclude-newer')}"
+        yield Note("idle-in-table", text)
+    if options.bases.relax:
+        from lockml.cli.compile.locks.base_locks import idle_relaxations
+
+        for each in idle_relaxations(options.bases, bases):
+            yield Note("idle-in-table", f"{setting('relax', each)} has no effect: no base has such a project")
+
+
+def _idle_upgrades(upgrades: Sequence[str], lock: Lock) -> Iterator[Note]:
+    """Yield which of *upgrades* name nothing that *lock* has."""
+    if not upgrades:
+        return
+    from lockml.requirements.requirements_txt import parse_requirement
+
+    packages = [*lock.pylock.packages, *(lock.build.pylock.packages if lock.build is not None else ())]
+    names = {package.name for package in packages} | {tool.name for tool in lock.tools}
+    names |= {each.name for each in lock.provided.packages}
+    for each in upgrades:
+        name = parse_requirement(each, Origin(file=setting("upgrade-package"))).name
+        if name not in names:
+            yield Note("idle", f"{setting('upgrade-package', each)} has no effect: {name} is not locked")
 
 
 def _existing_lock(options: CompileOptions) -> Lock | None:
@@ -141,8 +172,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
     if chosen.provides is not None:
         provided = chosen.provides.packages
         policy = replace(policy, provided=chosen.provides.provided)
-    for base in bases:
-        _require_same_image(base, provided)
+    _require_same_image(bases, provided, opened=not options.output.check)
     options = options._replace(policy=options.policy._replace(exclude_newer=newer_text(policy)))
     return LockInputs(
         asked=asked,
@@ -192,14 +222,12 @@ def _on_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequenc
     return with_bases(asked, bases, targets)
 
 
-def _require_same_image(base: BaseLock, provided: ProvidedPackages) -> None:
-    """Raise InputError where *base* leaves packages to its image that the lock on it would install."""
-    theirs, image = base.lock.provided.selection, base.lock.base_image
-    if theirs and theirs != provided.selection:
-        mine = ", ".join(provided.selection) or "nothing"
-        problem = f"leaves {', '.join(theirs)} to its base image, and the lock on it {mine}"
-        reference = image.reference if image is not None else "REF"
-        raise InputError(base.path, problem, hint=f"--base-image {reference} --provided {','.join(theirs)}")
+def _require_same_image(bases: Sequence[BaseLock], provided: ProvidedPackages, *, opened: bool) -> None:
+    if bases:
+        from lockml.cli.compile.locks.base_locks import require_same_image
+
+        for base in bases:
+            require_same_image(base, provided, opened=opened)
 
 
 def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
@@ -236,12 +264,13 @@ def _find_lock(
     try:
         lock, warnings = lock_anew(settings, inputs, targets, before, recorded)
     except NoResolutionError as error:
-        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs) or _hint_of_bases(error, inputs)
+        error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
+        error.hint = error.hint or _hint_of_bases(error, inputs, options.table)
         raise
     if inputs.bases:
         from lockml.cli.compile.locks.base_locks import on_bases
 
-        lock = on_bases(lock, inputs, targets)
+        lock = on_bases(lock, inputs, targets, options.table)
     return lock, (*dropped, *warnings)
 
 
@@ -252,10 +281,14 @@ def _recorded(inputs: LockInputs, existing: Lock | None) -> tuple[RecordedBuild,
     return recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
 
 
-def _hint_of_bases(error: NoResolutionError, inputs: LockInputs) -> str | None:
-    """Return how a pin of a base may move, where *error* names one."""
+def _hint_of_bases(error: NoResolutionError, inputs: LockInputs, table: str) -> str | None:
+    """Return how to allow another version than that of a base, if *error* names one."""
     named = next((base.path for base in inputs.bases if f"(constraint, {base.path}:" in error.explanation), None)
-    return f"--relax NAME lets a pin of {named} move" if named is not None else None
+    if named is None:
+        return None
+    from lockml.cli.compile.locks.base_locks import relaxing
+
+    return f"{relaxing(table)} allows another version than {named} has"
 
 
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:

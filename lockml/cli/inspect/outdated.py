@@ -96,7 +96,7 @@ def _tell(found: Sequence[Outdated], lock: Lock) -> None:
         return
     rows = [("package", "locked", "newest", "held back by")]
     again = "lock it again" if lock.format else "try compile --upgrade-package"
-    bases = " or ".join(_base_paths(lock))
+    bases = " or ".join(base.path for base in lock.bases)
     unknown = (
         f"nothing known: {again}" if not bases else f"perhaps {bases}: upgrade it there if it is of it, else {again}"
     )
@@ -105,12 +105,6 @@ def _tell(found: Sequence[Outdated], lock: Lock) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         click.echo(escape("  ".join([*cells, row[3]])))
-
-
-def _base_paths(lock: Lock) -> list[str]:
-    """Return the paths of the locks that *lock* stands on, whose pins it keeps."""
-    facts = (lock.pylock.tool or {}).get("lockml", {})
-    return [table["path"] for table in facts.get("bases", ()) if isinstance(table.get("path"), str)]
 
 
 def _table(each: Outdated) -> dict[str, object]:

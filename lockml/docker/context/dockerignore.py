@@ -72,7 +72,7 @@ def _segments(pattern: str) -> tuple[re.Pattern[str] | None, ...] | None:
 
 
 def _fits(segments: tuple[re.Pattern[str] | None, ...], path: tuple[str, ...]) -> bool:
-    """Say whether *path*, folder by folder, is what *segments* say; ``**`` stands for any number of folders."""
+    """Return whether *path*, folder by folder, is what *segments* say; ``**`` stands for any number of folders."""
     reached = {0}
     for segment in segments:
         if segment is None:

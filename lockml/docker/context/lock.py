@@ -43,7 +43,7 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
         return tuple(dict.fromkeys(found))
 
     def serves_python(self, python: str) -> bool:
-        """Say whether the lock can be installed for the minor version *python*, ``3.11``."""
+        """Return whether the lock can be installed for the minor version *python*, ``3.11``."""
         if self.pythons:
             return python in self.pythons
         return self.requires_python is None or any(

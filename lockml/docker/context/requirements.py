@@ -17,7 +17,7 @@ from lockml.requirements.requirements_txt import read_requirement_files
 __all__ = ["Pins", "ReadContext", "departures", "read_pins_of"]
 
 ReadContext = Callable[[str], bytes | None]
-"""Return the file of the context that has this path, None where there is none."""
+"""Return the file of the context that has this path, None if there is none."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 

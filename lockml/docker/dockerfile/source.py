@@ -116,5 +116,5 @@ def decode(content: bytes, name: str) -> Source:
 
 
 def is_compose(source: Source) -> bool:
-    """Say whether the text is a Compose file rather than a Dockerfile, by what stands in it."""
+    """Return whether the text is a Compose file rather than a Dockerfile, by what stands in it."""
     return bool(_SERVICES.search(source.text)) and not _FROM.search(source.text)

@@ -49,12 +49,14 @@ def align(analysis: Analysis, stage: int, history: Sequence[HistoryStep], based_
         for step in range(_count(analysis, number))
     )
     known = list(_spellings(analysis, line))[-_MOST:]
-    told = [each for each in history if not based_on or each.layer is None or each.layer > based_on][-_MOST:]
-    pairs = _pairs([spelling for _, spelling in known], [written(each.created_by) for each in told])
+    recent = [each for each in history if not based_on or each.layer is None or each.layer > based_on][-_MOST:]
+    pairs = _pairs([spelling for _, spelling in known], [written(each.created_by) for each in recent])
     sure = [(ours, theirs) for ours, theirs, weight in pairs if weight > 1]
-    first = min((theirs for _, theirs in sure), default=len(told))
-    places = {told[theirs].layer: known[ours][0] for ours, theirs, _ in pairs}
-    strange = {each.layer: each.created_by for each in (told if based_on else told[first:]) if each.layer not in places}
+    first = min((theirs for _, theirs in sure), default=len(recent))
+    places = {recent[theirs].layer: known[ours][0] for ours, theirs, _ in pairs}
+    strange = {
+        each.layer: each.created_by for each in (recent if based_on else recent[first:]) if each.layer not in places
+    }
     below = {each.layer for each in history} - places.keys() - strange.keys()
     return Alignment(
         line=line,

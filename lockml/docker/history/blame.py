@@ -128,7 +128,7 @@ class Blamer:
         return Blame(places=places, through=producers.through, reason=reason, rules=rules)
 
     def _unruled(self, position: StepPosition) -> str:
-        """Say why no rule finds what *position* does."""
+        """Return why no rule finds what *position* does."""
         run = self._analysis.run_at.get((position.stage, position.number))
         if run is not None and run.installs and all(self._analysis.is_locked(run, each) for each in run.installs):
             return "the step is in order as it is now: it was built from other files, so build the image again"

@@ -117,7 +117,7 @@ def _project_in(text: str) -> NormalizedName:
 
 
 def _brings_more(analysis: Analysis, run: Run) -> bool:
-    """Say whether an installation of *run* brings what its packages need."""
+    """Return whether an installation of *run* brings what its packages need."""
     return any(not analysis.dependency_free(install) for install in run.installs)
 
 
@@ -131,7 +131,7 @@ def _candidates(analysis: Analysis, stage: int, sought: Sought) -> tuple[StepPos
 
 
 def _may_cover(analysis: Analysis, copy: Copy | None, path: str) -> bool:
-    """Say whether *copy* may have put something at *path*: a file of the context comes to a folder by its name."""
+    """Return whether *copy* may have put something at *path*: a file of the context comes to a folder by its name."""
     if copy is None or not _covers(copy, path):
         return False
     read = analysis.context.read
@@ -142,7 +142,7 @@ def _may_cover(analysis: Analysis, copy: Copy | None, path: str) -> bool:
 
 
 def _covers(copy: Copy | None, path: str) -> bool:
-    """Say whether *copy* may have put something at *path*."""
+    """Return whether *copy* may have put something at *path*."""
     return copy is not None and bool(path) and f"{path}/".startswith(f"{copy.destination.rstrip('/')}/")
 
 

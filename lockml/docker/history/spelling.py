@@ -94,7 +94,7 @@ def _scripts(instruction: Instruction) -> frozenset[str]:
 
 
 def _is_run(spelling: Spelling, found: str) -> bool:
-    """Say whether *found* is the command, behind the values of ARGs, ``|2 A=b C=d``, the shell, and options."""
+    """Return whether *found* is the command, behind the values of ARGs, ``|2 A=b C=d``, the shell, and options."""
     for text in spelling.texts:
         if not text or not found.endswith(text):
             continue

@@ -59,11 +59,11 @@ class Install(Struct, frozen=True, kw_only=True):
         return next((option for option in reversed(self.options) if option.name in names), None)
 
     def has(self, *names: str) -> bool:
-        """Say whether one of the options *names* is given."""
+        """Return whether one of the options *names* is given."""
         return self.option(*names) is not None
 
     def is_set(self, variable: str) -> bool:
-        """Say whether the environment switches *variable* on, as ``UV_NO_CACHE=1`` does, in pip's words for off."""
+        """Return whether the environment switches *variable* on, as ``UV_NO_CACHE=1`` does, in pip's words for off."""
         value = self.variables.get(variable)
         off = ("", "0", "false", "no", "off", "n", "f")
         return variable in self.variables and (value is None or value.strip().lower() not in off)

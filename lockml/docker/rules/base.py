@@ -119,7 +119,7 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
 
 
 def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Say whether *install* takes this lock, or files that are not known."""
+    """Return whether *install* takes this lock, or files that are not known."""
     if not install.files:
         return analysis.is_locked(run, install)
     found = [analysis.pins_of(run, install, option) for option in install.files]
@@ -128,7 +128,7 @@ def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _same(image: ImageName, locked_text: str) -> bool:
-    """Say whether *image* is the one that was locked for; what has no reference of an image is not compared."""
+    """Return whether *image* is the one that was locked for; what has no reference of an image is not compared."""
     if locked_text.startswith(("/", ".")) or locked_text.endswith((".tar", ".tar.gz", ".tgz")):
         return True
     locked = parse_image(locked_text)

@@ -41,7 +41,7 @@ def _in_run(analysis: Analysis, run: Run) -> Iterator[Finding]:
 
 
 def _links_to_cache(install: Install) -> bool:
-    """Say whether uv makes an environment of links into its cache, which must stay then."""
+    """Return whether uv makes an environment of links into its cache, which must stay then."""
     option = install.option("--link-mode")
     mode = option.value if option is not None else install.variables.get("UV_LINK_MODE")
     return install.tool in _UV and mode == "symlink"
@@ -58,7 +58,7 @@ def _without_cache(install: Install) -> bool:
 
 
 def _has_mount(run: Run, install: Install) -> bool:
-    """Say whether a mount keeps the cache out of the layer: one of its folder, or of one above or below it."""
+    """Return whether a mount keeps the cache out of the layer: one of its folder, or of one above or below it."""
     name = {"pip": "pip"}.get(install.tool, "uv")
     if install.tool in CONDA:
         name = "pkgs"
@@ -79,7 +79,7 @@ def _has_mount(run: Run, install: Install) -> bool:
 
 
 def _cleans(command: Command) -> bool:
-    """Say whether *command* removes a cache."""
+    """Return whether *command* removes a cache."""
     text = " ".join(word.text for word in command.words)
     name = program(command.words[0])
     removed = name in ("rm", "find") and ("cache" in text or "/pkgs" in text or " ~" in text or "/root/" in text)

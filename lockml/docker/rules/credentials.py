@@ -68,7 +68,7 @@ def _logins(analysis: Analysis, mapped: MappedText, step: Step, instruction: Ins
 
 
 def _from_mount(login: str, step: Step, instruction: Instruction) -> bool:
-    """Say whether all that *login* holds comes from variables that are no ARG or ENV, as those of a secret mount."""
+    """Return whether all that *login* holds comes from variables that are no ARG or ENV, as those of a secret mount."""
     secret = login.rpartition(":")[2]
     names = re.findall(r"\$\{?([A-Za-z_]\w*)", secret)
     if not names or re.sub(r"\$\{?[A-Za-z_]\w*\}?", "", secret):

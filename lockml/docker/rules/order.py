@@ -50,7 +50,7 @@ def find_order(analysis: Analysis) -> Iterator[Finding]:
 
 
 def _needs_code(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Say whether *install* installs something of what was copied."""
+    """Return whether *install* installs something of what was copied."""
     if install.projects or any("://" not in each.text and "+" not in each.text for each in install.archives):
         return True
     if not install.is_pip:
@@ -60,7 +60,7 @@ def _needs_code(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _could_come_first(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Say whether *install* takes long and needs none of the code."""
+    """Return whether *install* takes long and needs none of the code."""
     if install.named and not install.files and all(name_of(each) in INSTALLERS for each in install.named):
         return False
     if install.tool in CONDA or (install.tool in ("poetry", "pipenv", "pdm", "uv sync") and install.frozen):
@@ -69,7 +69,7 @@ def _could_come_first(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _local(requirements: tuple[object, ...], unnamed: bool) -> bool:
-    """Say whether a file asks for what lies in the context."""
+    """Return whether a file asks for what lies in the context."""
     paths = (str(getattr(each, "reference", None) or "") for each in requirements)
     return unnamed or any(path and "://" not in path for path in paths)
 
@@ -172,7 +172,7 @@ def _on_path(analysis: Analysis, run: Run, command: Command) -> Iterator[tuple[s
 
 
 def _is_of_code(analysis: Analysis, copy: Copy, command: Command, named: tuple[str, bool]) -> bool:
-    """Say whether what is *named* is of what *copy* brings, or may be for all that is known."""
+    """Return whether what is *named* is of what *copy* brings, or may be for all that is known."""
     text, is_path = named
     if not text or "://" in text or text.startswith("-"):
         return False
@@ -185,7 +185,7 @@ def _is_of_code(analysis: Analysis, copy: Copy, command: Command, named: tuple[s
 
 
 def _names_code(command: Command, copy: Copy) -> bool:
-    """Say whether an argument may be a file of the code."""
+    """Return whether an argument may be a file of the code."""
     arguments = [word.text for word in command.words[1:]]
     folder = copy.destination.rstrip("/") + "/"
     package_manager = program(command.words[0]) in ("apt-get", "apt", "apk", "dnf", "yum", "microdnf", "set", "true")

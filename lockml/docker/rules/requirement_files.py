@@ -58,7 +58,7 @@ def _judged(
 
 
 def _is_sources(analysis: Analysis, pins: Pins) -> bool:
-    """Say whether *pins* are what the lock says that the image builds, each by the locked commit or archive."""
+    """Return whether *pins* are what the lock says that the image builds, each by the locked commit or archive."""
     if analysis.lock is None or pins.unnamed:
         return False
     built = {each.name: each for each in analysis.lock.lock.built}
@@ -127,7 +127,7 @@ def _swap(analysis: Analysis, run: Run, install: Install, option: Option, found:
 
 
 def _is_source(analysis: Analysis, pins: Pins) -> bool:
-    """Say whether the lock has all that *pins* ask for."""
+    """Return whether the lock has all that *pins* ask for."""
     lock = analysis.lock
     if lock is None or any(each.reference for each in pins.requirements):
         return False

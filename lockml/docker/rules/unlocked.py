@@ -88,7 +88,7 @@ def _unlocked(analysis: Analysis, install: Install) -> list[str]:
 
 
 def _is_unlocked_archive(analysis: Analysis, install: Install, archive: Argument) -> bool:
-    """Say whether *archive* may be other bytes tomorrow, or bring others with it."""
+    """Return whether *archive* may be other bytes tomorrow, or bring others with it."""
     if not analysis.dependency_free(install):
         return True
     return _is_remote(archive) and not _FIXED.search(archive.text)
@@ -133,7 +133,7 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
 
 
 def _locked_before(analysis: Analysis, run: Run, install: Install) -> Install | None:
-    """Return the locked installation that *install* comes after, None where there is none."""
+    """Return the locked installation that *install* comes after, None if there is none."""
     same = [each for number, each in analysis.locked.get(run.stage, ()) if number == run.number]
     if same and any(each is same[0] for each in run.installs[: run.installs.index(install)]):
         return same[0]
@@ -145,7 +145,7 @@ def _locked_before(analysis: Analysis, run: Run, install: Install) -> Install | 
 
 
 def _by_name(install: Install) -> bool:
-    """Say whether *install* asks for nothing but projects by name, with options that do not matter."""
+    """Return whether *install* asks for nothing but projects by name, with options that do not matter."""
     return (
         install.is_pip
         and bool(install.named)
@@ -168,7 +168,7 @@ def _fix_after(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ..
 
 
 def _lock_serves(analysis: Analysis, run: Run, install: Install, project: Argument) -> bool:
-    """Say whether the lock has all that a *project* of the context needs, as its pyproject.toml states it."""
+    """Return whether the lock has all that a *project* of the context needs, as its pyproject.toml states it."""
     folder, _, extras = project.text.partition("[")
     file = analysis.context_file(run, f"{folder or '.'}/pyproject.toml", install.command.workdir)
     content = analysis.context.read(file) if file is not None and analysis.context.read is not None else None

@@ -106,7 +106,7 @@ class _Reader:
             self.words.append(token)
 
     def _reserved(self, text: str) -> bool:
-        """Say whether *text*, which begins a command, is a word of the grammar, and do what it says."""
+        """Return whether *text*, which begins a command, is a word of the grammar, and do what it says."""
         if text == "esac":
             self._end_case()
         elif text in _MODES:

@@ -49,7 +49,7 @@ def program(argument: Argument) -> str:
 
 
 def is_shell(command: Command) -> bool:
-    """Say whether *command* starts a shell."""
+    """Return whether *command* starts a shell."""
     return program(command.words[0]) in _SHELLS
 
 

@@ -111,9 +111,9 @@ def _sdist_metadata(file: DistributionFile, client: HttpClient, cache: Cache) ->
     """
     part = read_part(file, client=client, cache=cache)
     if part is not None:
-        fields = MetadataFields.of(part)
-        if _is_of(fields, file) and needs_build(fields):
-            return fields, None
+        fields = MetadataFields.of(part.content)
+        if part.sha256 is not None or (_is_of(fields, file) and needs_build(fields)):
+            return fields, part.sha256
     with fetch_whole(file.entry, client, cache.folder) as whole:
         return MetadataFields.of(read_sdist_metadata(whole.content, file.filename)), whole.sha256
 

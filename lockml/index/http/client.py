@@ -17,7 +17,7 @@ from lockml.common.references import encode_url
 from lockml.common.settings import setting
 from lockml.index.http.credentials import Login, Logins, origin_of
 from lockml.index.http.file_urls import path_of_url, read_local
-from lockml.index.http.response import LongAnswerError, Reply, Response, Transport, TransportError
+from lockml.index.http.response import FailedStatusError, LongAnswerError, Reply, Response, Transport, TransportError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -272,6 +272,7 @@ class _PassingError(Exception):
 
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"status {status}")
+        self.status = status
         self.pause = pause
 
 
@@ -301,7 +302,10 @@ def _translated(url: str, error: "TransportError | _PassingError") -> PackageInd
     if isinstance(error, TransportError) and not error.passing:
         return PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})")
     hint = f"check the network, the proxy and the {setting('index-url')}"
-    return PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint)
+    problem = f"no answer ({_reason(error)})"
+    if isinstance(error, _PassingError):
+        return FailedStatusError(redact(url), problem, hint=hint, status=error.status)
+    return PackageIndexError(redact(url), problem, hint=hint)
 
 
 def _reason(error: Exception) -> str:

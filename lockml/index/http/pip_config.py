@@ -12,6 +12,7 @@ from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
 from lockml.index.http.addresses import is_index_address
+from lockml.index.http.file_urls import expand_home
 
 __all__ = ["certificates", "client_certificate", "default_index_url", "public_index_url"]
 
@@ -77,7 +78,7 @@ def _files() -> Iterator[Path]:
     for folder in os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
         yield Path(folder) / "pip" / "pip.conf"
     yield Path("/etc/pip.conf")
-    home = Path(os.environ.get("HOME", "~")).expanduser()
+    home = expand_home(os.environ.get("HOME", "~"))
     yield home / ".pip" / "pip.conf"
     yield Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
     yield Path(sys.prefix) / "pip.conf"

@@ -193,7 +193,7 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str) -> Address:
-    """Return what *url* names, percent-encoded as servers want it; raises ValueError, or what httpx raises."""
+    """Return what *url* names, percent-encoded as servers want it; raises ValueError."""
     plain = _PLAIN.fullmatch(url) if "/." not in url else None
     if plain is None:
         return parse_any_address(url)
@@ -203,10 +203,13 @@ def parse_address(url: str) -> Address:
 
 
 def parse_any_address(url: str) -> Address:
-    """Return the same of any address, as httpx reads it."""
+    """Return the same of any address, as httpx reads it; raises ValueError."""
     from lockml.index.http.httpx_import import httpx
 
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
     host, netloc, target = (each.decode("ascii") for each in (parsed.raw_host, parsed.netloc, parsed.raw_path))
     return Address(parsed.scheme, host, parsed.port, netloc, target)
 
@@ -215,10 +218,8 @@ def _understood(url: str) -> Address:
     """Return what *url* names; raises TransportError."""
     try:
         return parse_address(url)
-    except Exception as error:
-        if isinstance(error, ValueError) or type(error).__name__ == "InvalidURL":  # of httpx, which is loaded then
-            raise TransportError(f"it cannot be asked: {error}", passing=False) from error
-        raise
+    except ValueError as error:
+        raise TransportError(f"it cannot be asked: {error}", passing=False) from error
 
 
 def _asked(

@@ -31,6 +31,7 @@ __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_se
 
 _PATIENCE: Final = 3.0  # seconds for what is only told
 _MOST_ASKED: Final = 3  # other places of one project
+_MOST_FOR_WARNINGS: Final = 500  # requests for what is only warned of
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
 
 Source = Literal["server", "cache", "either"]
@@ -99,8 +100,10 @@ class ElsewhereReader:
     ) -> Callable[[], Sequence[ShadowedPage]]:
         """Begin to read what later indexes list of projects of which *firsts* are taken; return what awaits that.
 
-        Packages of the indexes *named_by* ask for the project, so that its name is no secret to these.
+        Packages of the indexes *named_by* ask for the project, so that its name is no secret to these. After
+        `_MOST_FOR_WARNINGS` requests, only the cache is read.
         """
+        requests = count()
         running: list[tuple[IndexLocation, Project, Future[Project | None]]] = []
         for name, first in firsts.items() if len(self.places) > 1 else ():
             asked, others = self._parted(name, first)
@@ -108,9 +111,8 @@ class ElsewhereReader:
                 continue
             for later in others:
                 known = redact(later.folder) in named_by.get(name, ()) or is_no_secret(asked[-1], later)
-                running.append(
-                    (later, first, self._pool.submit(self._read, later, name, "either" if known else "cache"))
-                )
+                source: Source = "either" if known and next(requests) < _MOST_FOR_WARNINGS else "cache"
+                running.append((later, first, self._pool.submit(self._read, later, name, source)))
 
         def awaited() -> Sequence[ShadowedPage]:
             wait([future for _, _, future in running], self._patience)

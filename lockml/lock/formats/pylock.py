@@ -36,6 +36,7 @@ from lockml.lock.model import (
     MadeWith,
     ProvidedPackage,
     ProvidedPackages,
+    RecordedBase,
 )
 from lockml.lock.references import wheels_of
 from lockml.resolution.model import ProvidedMode
@@ -127,6 +128,7 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
         made_with=_made_with(facts, file),
         accelerator=_accelerator(facts, file),
         format="" if _is_of_lockml(pylock) else "pylock.toml",
+        bases=tuple(_base(table, file) for table in _tables(facts, "bases", file)),
     )
     if not fits:
         problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
@@ -188,6 +190,15 @@ def _base_image(facts: Mapping[str, object], file: str) -> BaseImage | None:
             )
             for each in _tables(table, "constraints", file)
         ),
+    )
+
+
+def _base(table: Mapping[str, object], file: str) -> RecordedBase:
+    return RecordedBase(
+        path=_get(table, "path", str, file),
+        sha256=_get(table, "packages-sha256", str, file),
+        subset=_get(table, "subset", bool, file) if "subset" in table else False,
+        relaxed=_strings(table, "relaxed", file),
     )
 
 

@@ -15,19 +15,19 @@ from lockml.common.target import Target
 from lockml.index.built import built_table
 from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.base_locks import deviations_from
-from lockml.lock.facts import bases_fact, index_facts, policy_table
+from lockml.lock.facts import OLD_NO_PRE, index_facts, policy_table, recorded_bases
 from lockml.lock.inputs import LockInputs, inputs_digest
-from lockml.lock.model import TOOLS, Lock, ProvidedPackage, ProvidedPackages
+from lockml.lock.model import TOOLS, BaseLock, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.references import source_of
 from lockml.lock.select import select_packages
 from lockml.requirements.model import Requirement, RequirementSet, UnnamedRequirement
 
-__all__ = ["changes_since", "unmet_since"]
+__all__ = ["changes_since", "differing_provided", "unmet_since"]
 
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
     """Return what makes *lock* out of date, as sentences; () where it still serves."""
-    changes = [*_base_changes(lock, inputs), *_standing_changes(lock, inputs)]
+    changes = [*_base_changes(lock, inputs), *_base_lock_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
     changes += _built_changes(lock, inputs)
@@ -84,29 +84,35 @@ def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
         yield f"base image changed: {named[0]} -> {named[1]}"
 
 
-def _standing_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
-    """Yield which locks that it stands on have changed since, and where *lock* is not as they are."""
-    facts: Mapping[str, object] = (lock.pylock.tool or {}).get("lockml", {})
-    before, now = _by_path(facts), _by_path(bases_fact(inputs.bases))
-    if before != now:
-        known = dict(before)
-        for path, table in now.items():
-            old = known.pop(path, None)
-            if old is None:
-                yield f"it is to stand on {path}, and does not"
-            elif old.get("packages-sha256") != table["packages-sha256"]:
-                yield f"{path}, which it stands on, has other packages than before"
-            elif old != table:
-                yield f"it is to stand on {path} in another way"
-        yield from (f"it stood on {path}, and no longer does" for path in known)
-    for base in inputs.bases:
-        yield from dict.fromkeys(deviations_from(base, lock))
+def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
+    """Yield which locks that it is based on have changed since, and where *lock* is not as they are."""
+    known = {base.path: base for base in lock.bases}
+    for base in recorded_bases(inputs.bases):
+        old = known.pop(base.path, None)
+        if old is None:
+            yield f"{base.path} is a new base"
+        elif old.sha256 != base.sha256:
+            yield f"the packages of its base {base.path} have changed"
+        elif old != base:
+            yield f"--relax or --subset-of has changed for {base.path}"
+    yield from (f"{path} is no longer a base" for path in known)
+    for each in inputs.bases:
+        yield from dict.fromkeys(deviations_from(each, lock))
+        if each.lock.provided.selection:
+            yield from (f"{each.path} {text}" for text in differing_provided(each, inputs.provided))
 
 
-def _by_path(facts: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    bases = facts.get("bases", [])
-    tables = bases if isinstance(bases, list) else []
-    return {str(each.get("path")): each for each in tables if isinstance(each, Mapping)}
+def differing_provided(base: BaseLock, provided: ProvidedPackages) -> Iterator[str]:
+    """Yield which packages that *base* leaves to its image are others in *provided*."""
+    mine = {each.name: each for each in provided.packages}
+    for each in base.lock.provided.packages:
+        there, named = mine.get(each.name), f"leaves {each.name} {each.version} to its base image"
+        if there is None:
+            yield f"{named}, but the lock on it does not"
+        elif there.version != each.version:
+            yield f"{named}, but the lock on it {there.name} {there.version}"
+        elif there.record != each.record:
+            yield f"{named}, but the lock on it the same version with other files"
 
 
 def _provided_changes(before: ProvidedPackages, now: ProvidedPackages) -> Iterator[str]:
@@ -143,7 +149,9 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     now: dict[str, object] = {**policy_table(inputs.policy), **({"overrides": overrides} if overrides else {})}
     now |= index_facts(inputs.indexes)
     policy = facts.get("policy", {})
-    before = {**(policy if isinstance(policy, Mapping) else {}), "overrides": facts.get("overrides")}
+    policy = policy if isinstance(policy, Mapping) else {}
+    before = {"no-pre" if key == OLD_NO_PRE else key: policy[key] for key in policy}
+    before["overrides"] = facts.get("overrides")
     before |= {key: facts.get(key) for key in ("index-url", "extra-index-urls", "indexes", "find-links", "no-index")}
     stated = facts.get("stated", {})
     for path, digest in sorted(inputs.stated.items()):

@@ -125,10 +125,8 @@ class Screen:
 
     def _in_order(self, name: NormalizedName, start: int, stop: int) -> range:
         """Return the indexes from *start* to before *stop*, of which the first is the newest, in the order to try."""
-        strategy = self._problem.policy.strategy
-        lowest = name in self._problem.preferences.lowest or strategy == "lowest"
-        lowest |= strategy == "lowest-direct" and name in self._problem.named_by_user
-        return range(stop - 1, start - 1, -1) if lowest else range(start, stop)
+        oldest_first = self._problem.tries_oldest_first(name)
+        return range(stop - 1, start - 1, -1) if oldest_first else range(start, stop)
 
     def _unfit(self, name: NormalizedName, version: Version) -> Rejection | None:
         """Return why *version* is not for the accelerator that is locked for, None where it may be."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from lockml.common.pythons import KNOWN_MINORS
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.resolution.candidates.elsewhere import newest_fitting
@@ -16,8 +17,6 @@ from lockml.resolution.explanation import ConflictError
 
 __all__ = ["lead_lines", "python_remedies"]
 
-_NEWEST_PYTHON: Final = 14
-_OLDEST_PYTHON: Final = 8
 _MOST_PYTHONS: Final = 6
 _MOST_LINES: Final = 5
 _MOST_NEW_IF_SETTLED: Final = 16  # releases that one trial looks at
@@ -36,9 +35,9 @@ def python_remedies(
     if trials.others or target.tags or target.implementation != "cpython" or not unfit:
         return []
     own = target.python.minor
-    older, newer = range(own - 1, _OLDEST_PYTHON - 1, -1), range(own + 1, _NEWEST_PYTHON + 1)
+    others = sorted(set(KNOWN_MINORS) - {own}, key=lambda minor: (abs(minor - own), -minor))
     with suppress(InconclusiveError):
-        for minor in (*older, *newer)[:_MOST_PYTHONS]:
+        for minor in others[:_MOST_PYTHONS]:
             other = replace(target, python=Version(f"3.{minor}.0"), exact=False, free_threaded=False)
             if _resolves(core, other, trials, settled=settled) and _resolves(
                 trials.lines, other, trials, settled=settled

@@ -111,7 +111,10 @@ def test_address_of_the_pages_has_no_slash_at_its_end() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"],
+    [
+        *("lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"),
+        *("http://[", "https://[::1", "https://x:99999", "https://x:port"),
+    ],
 )
 def test_address_of_the_pages_that_is_none_is_refused_by_its_line(address: str) -> None:
     text = TEXT.replace("processes = 4\n", f'base-url = "{address}"\n')

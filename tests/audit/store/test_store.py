@@ -165,6 +165,7 @@ def test_targets_come_and_go(store: Store) -> None:
     assert len(store.targets.all()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [HOSTILE, CONTROL, UNDECODABLE, "x" * 100_000])
 def test_names_of_hostile_images_are_kept_as_they_are(store: Store, name: str) -> None:
     finding = make_finding(name, path=f"/{name}", detail=name)

@@ -59,6 +59,7 @@ def test_answers_are_as_described_on_postgres_too() -> None:
             store.close()
 
 
+@pytest.mark.slow
 def test_runs_of_a_target_go_back_page_by_page(client: TestClient) -> None:
     seen: list[int] = []
     before = ""

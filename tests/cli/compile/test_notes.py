@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from lockml.cli.compile.notes import Note, in_brief, print_notes
-from lockml.common.errors import NoResolutionError, NotFoundError, RequirementError
+from lockml.cli.main import cli
+from lockml.common.errors import InputError, NoResolutionError, NotFoundError, RequirementError
 
 
 def told(capsys: pytest.CaptureFixture[str], *texts: str, full: bool = False) -> list[str]:
@@ -45,3 +48,10 @@ def test_many_faulty_lines_are_cut_and_counted() -> None:
 def test_other_error_stays_as_it_is() -> None:
     error = NotFoundError("a", "is not there")
     assert in_brief(error) is error
+
+
+def test_error_that_stays_as_it_is_has_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no FILE") as raised:
+        cli.main(["compile"], standalone_mode=False)
+    assert raised.value.__cause__ is None

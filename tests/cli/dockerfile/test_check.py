@@ -56,7 +56,7 @@ def test_each_drift_is_told_with_its_step_and_its_rule(folder: Path) -> None:
     outcome = run_lockml("dockerfile", "check", "--archive", "trainer.tar", "--level", "artifacts", folder=folder)
     assert (outcome.code, outcome.err) == (1, "")
     assert outcome.out == (
-        "archive trainer.tar: drift from pylock.toml: rebuild the image without what is not locked\n"
+        "archive trainer.tar: drift from pylock.toml: rebuild the image without the unlocked packages and files\n"
         "2 differences: 2 unexpected\n"
         "\n"
         "  unexpected attrs: not locked, found 1.0\n"

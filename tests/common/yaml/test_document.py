@@ -61,6 +61,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_parsing_what_was_written_gives_the_same(value: object) -> None:
     written = yaml.safe_dump(value, allow_unicode=True, default_style='"')

@@ -238,6 +238,7 @@ def test_label_of_a_variable_is_not_fixed() -> None:
     assert fixed(text, project()).source.text == text
 
 
+@pytest.mark.slow
 def test_substitutions_of_one_command_are_bounded() -> None:
     found = lint(f"FROM a\nRUN {'$(pip install a) ' * 30_000}\n")
     assert 2_000 <= len(found) <= 5_000
@@ -248,6 +249,7 @@ def test_environments_of_a_stage_are_bounded() -> None:
     assert of(f"RUN {made}", "FROM a", "COPY --from=0 / /x") == ["LK502"] * 100
 
 
+@pytest.mark.slow
 def test_long_line_of_stages_is_walked() -> None:
     text = "FROM a AS s0\n" + "".join(f"FROM s{number} AS s{number + 1}\n" for number in range(4_000))
     assert codes(f"{text}RUN pip install --no-cache-dir a\n", EMPTY) == ["LK101"]

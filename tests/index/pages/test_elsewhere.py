@@ -233,3 +233,13 @@ def test_index_that_says_nothing_is_not_waited_for() -> None:
     finally:
         silent.set()
         pool.shutdown()
+
+
+def test_requests_for_warnings_are_bounded() -> None:
+    sources: list[str] = []
+    names = [canonicalize_name(f"pkg-{number}") for number in range(700)]
+    firsts = {name: Project(name=name, index_url=f"{PRIVATE}/", releases={}) for name in names}
+    with ThreadPoolExecutor(1) as pool:
+        reader = ElsewhereReader([at(PRIVATE), at(PUBLIC)], lambda *asked: sources.append(asked[2]), pool, patience=9)
+        assert list(reader.begin(firsts, dict.fromkeys(names, (f"{PUBLIC}/",)))()) == []
+    assert (sources.count("either"), sources.count("cache")) == (500, 200)

@@ -81,6 +81,24 @@ def test_target_that_lockml_never_wrote_is_refused(old: str, new: str) -> None:
         parse_lock(signed(text.replace(old, new, 1)).encode(), "pylock.toml")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bases = 1",
+        "bases = ['base']",
+        "bases = [{path = 1, packages-sha256 = ''}]",
+        "bases = [{path = 'a'}]",
+        "bases = [{path = 'a', packages-sha256 = '', relaxed = [1]}]",
+        "bases = [{path = 'a', packages-sha256 = '', subset = 'yes'}]",
+    ],
+)
+def test_bases_that_lockml_never_wrote_are_refused(line: str) -> None:
+    text = format_lock(lock_of(example(), "model")).replace("[tool.lockml]\n", f"[tool.lockml]\n{line}\n", 1)
+    assert line in text
+    with pytest.raises(LockError, match=r"pylock\.toml"):
+        parse_lock(signed(text).encode(), "pylock.toml")
+
+
 def test_lock_knows_which_bytes_it_was_read_from() -> None:
     content = format_lock(lock_of(example(), "model")).encode()
     assert parse_lock(content, "pylock.toml").sha256 == hashlib.sha256(content).hexdigest()

@@ -1,5 +1,6 @@
 import pytest
 from msgspec.structs import replace
+from packaging.utils import canonicalize_name
 
 from lockml.common.target import Target, parse_target
 from lockml.index.distributions.metadata import parse_metadata
@@ -7,12 +8,13 @@ from lockml.index.locations import NamedIndexes
 from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock, parse_lock
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import BaseImage, Lock, ProvidedPackage, ProvidedPackages
+from lockml.lock.model import BaseImage, BaseLock, Lock, ProvidedPackage, ProvidedPackages
 from lockml.lock.status.freshness import changes_since, unmet_since
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences, ProjectSelection, Provided, ProvidedMode, ProvidedRelease
 from lockml.resolution.multi_target import resolve_targets
 from tests.made.indexes import MemoryIndex
+from tests.made.locks import signed
 from tests.made.wheels import metadata_text
 
 ONE = parse_target("3.11-linux/amd64-glibc-2.36")
@@ -185,3 +187,38 @@ def test_what_the_image_provides_is_there_with_all_that_it_needs(
 def test_what_overrides_meets_every_line() -> None:
     lock, provided = image_lock("override")
     assert changes(lock, replace(inputs_of("torch<2", limits="numpy>=2"), provided=provided)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "record", "told"),
+    [
+        ("torch", "2.9", "sha256:1", None),
+        ("other", "2.9", "sha256:1", "does not"),
+        ("torch", "2.8", "sha256:1", "torch 2.8"),
+        ("torch", "2.9", "sha256:2", "the same version with other files"),
+    ],
+)
+def test_packages_that_the_base_leaves_to_another_image_are_a_change(
+    lock: Lock, name: str, version: str, record: str, told: str | None
+) -> None:
+    theirs = ProvidedPackage(name=canonicalize_name("torch"), version="2.9", record="sha256:1")
+    left = ProvidedPackages(selection=("torch",), packages=(theirs,))
+    base = BaseLock(path="base.toml", lock=replace(lock, provided=left), sha256="0")
+    there = ProvidedPackage(name=canonicalize_name(name), version=version, record=record)
+    mine = ProvidedPackages(selection=("torch",), packages=(there,))
+    changes = changes_since(lock, replace(inputs_of(*LINES), bases=(base,), provided=mine), [ONE])
+    expected = [f"base.toml leaves torch 2.9 to its base image, but the lock on it {told}"] if told else []
+    assert [each for each in changes if "leaves" in each] == expected
+
+
+def test_lock_with_the_old_word_for_no_pre_is_as_new() -> None:
+    index = MemoryIndex()
+    index.add("six", "1.0")
+    inputs = inputs_of("six", policy=Policy(stable_only=True))
+    found = resolve_targets(inputs.asked, {ONE: Preferences()}, index, policy=inputs.policy)
+    text = format_lock(build_lock(found, {}, inputs))
+    assert "no-pre = true" in text
+    old = parse_lock(signed(text.replace("no-pre", "stable-only")).encode(), "pylock.toml")
+    assert changes_since(old, inputs, [ONE]) == ()
+    assert changes_since(old, inputs_of("six<2", policy=inputs.policy), [ONE]) == ()
+    assert changes_since(old, inputs_of("six"), [ONE]) == ("no-pre was True, is not set",)

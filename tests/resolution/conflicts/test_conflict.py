@@ -188,6 +188,7 @@ def test_search_that_is_given_up_is_not_explained() -> None:
     assert caught.value.gave_up
 
 
+@pytest.mark.slow
 def test_lines_that_conflict_are_found_among_very_many_with_few_trials() -> None:
     """The explanation names the suspects, so that what has no part in it is not tried line by line."""
     index = sample()

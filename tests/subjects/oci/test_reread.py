@@ -45,5 +45,5 @@ def test_layer_that_is_another_when_it_is_read_again_is_refused() -> None:
 
     again = Reread()
     again.add(1, source, digest(LAYER))
-    with pytest.raises(UnreadableError, match="another than when it was read first"):
+    with pytest.raises(UnreadableError, match="changed since it was first read"):
         again(1, "/opt/a.py")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from lockml.audit.findings import Group
 from lockml.audit.model import FINDING_KINDS, SEVERITIES
 from lockml.audit.runs.host import Clock
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.triage.forms import Forms, local_page
 from lockml.common.errors import InputError
@@ -86,7 +86,7 @@ class Actions:
         return _back(fields)
 
 
-def _seen(fields: Mapping[str, str]) -> Seen:
+def _seen(fields: Mapping[str, str]) -> FindingScope:
     """Return what the page showed that the form is of; a program that says only the group means all that is open."""
     kind, severity, count = (fields.get(name, "") for name in ("kind", "severity", "count"))
     if kind not in FINDING_KINDS:
@@ -95,7 +95,7 @@ def _seen(fields: Mapping[str, str]) -> Seen:
         raise HTTPException(400, f"severity is not one of {', '.join(SEVERITIES)}")
     if count and not (count.isascii() and count.isdigit() and len(count) < 10):
         raise HTTPException(400, "count is not a whole number")
-    return Seen(
+    return FindingScope(
         group=Group(
             kind=kind, package=fields.get("package", ""), locked=fields.get("locked"), found=fields.get("found")
         ),

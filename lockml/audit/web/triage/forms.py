@@ -70,7 +70,10 @@ class Forms:
 
 def _is_from_here(request: Request) -> bool:
     origin = request.headers.get("origin", "null")  # as browsers have it for pages that name no referrer
-    return origin == "null" or urlsplit(origin).netloc == request.headers.get("host", "")
+    try:
+        return origin == "null" or urlsplit(origin).netloc == request.headers.get("host", "")
+    except ValueError:
+        return False
 
 
 async def _fields(request: Request) -> dict[str, str]:

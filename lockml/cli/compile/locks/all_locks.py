@@ -1,10 +1,9 @@
-"""``lockml compile --all``: the locks of the configuration in; each compiled or checked, and a line for each, out.
+"""``lockml compile --all``: compile or check each lock of the configuration, and print a line for each.
 
-A lock is written whole or not at all, and one that fails stops those alone that stand on it.
+Each lock is written whole or not at all. A lock that fails stops only the locks that are based on it.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,24 +12,24 @@ from typing import Final, NamedTuple
 
 import click
 
-from lockml.cli.common.terminal import note, quietly, suggest, tell, warn
+from lockml.cli.common.terminal import note, quietly, suggest, tell_error, warn
 from lockml.cli.compile.locks.cells import LockCell, lock_cells
 from lockml.cli.compile.locks.model import Cell
 from lockml.cli.compile.notes import Note, gathered_notes
 from lockml.cli.compile.options import CompileOptions, ConfiguredBuilt
-from lockml.common.display import escape, redact
-from lockml.common.errors import InputError, LockmlError
+from lockml.common.display import escape
+from lockml.common.errors import InputError, LockError, LockmlError
 
 __all__ = ["compile_all"]
 
 Compile = Callable[[CompileOptions], int]
 
-_PIN: Final = re.compile(rb'^\[\[packages\]\]\nname = "([^"\n]+)"\nversion = "([^"\n]+)"', re.MULTILINE)
 _NAMED: Final = 3
+_STATE_NOTES: Final = ("result", "change")  # what the line of a lock says already, and what is printed below it
 
 
 class _Outcome(NamedTuple):
-    """What became of a lock: a *state* to count, its *detail*, the exit *code*, and whether others may stand on it."""
+    """What became of a lock: a *state* to count, its *detail*, and the exit *code*."""
 
     state: str
     detail: str = ""
@@ -38,19 +37,19 @@ class _Outcome(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether what stands on it has what it stands on."""
+        """Whether the locks that need this one can use it."""
         return self.state in ("up to date", "locked", "changed")
 
     def __str__(self) -> str:
-        return f"{self.state} {self.detail}" if self.detail else self.state
+        return self.state + self.detail
 
 
 def compile_all(
     command: click.Command, context: click.Context, built: tuple[ConfiguredBuilt, ...], compile_one: Compile
 ) -> int:
-    """Compile by *compile_one*, or check, what the options of *command* select; return the worst exit code.
+    """Compile with *compile_one*, or check, the locks that the options of *command* select; return the worst exit code.
 
-    Raises InputError where the tables cannot be meant.
+    Raises InputError for faulty tables.
     """
     locks, known = lock_cells(command, context, built, context.params["only"])
     _refuse_linked_files(locks)
@@ -63,14 +62,15 @@ def compile_all(
             outcomes[name] = _outcome(lock, outcomes, refusals, compile_one)
         click.echo(f"{name}: {escape(str(outcomes[name]))}")
         for each in told:
-            if each.kind != "result":
+            if each.kind == "change":
+                click.echo(f"  {escape(each.text)}")
+            if each.kind not in _STATE_NOTES:
                 notes.setdefault(each, []).append(name)
-    _tell_notes(notes, len(locks))
+    _print_notes(notes, [lock.cell for lock in locks], outcomes)
     counts = Counter(outcome.state for outcome in outcomes.values())
     count = f"{len(locks)} {'lock' if len(locks) == 1 else 'locks'}"
-    states = (f"{number} {'waiting' if state == 'waits' else state}" for state, number in counts.items())
-    note(f"{count}: {', '.join(states)}")
-    _tell_left_out(known, outcomes)
+    note(f"{count}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
+    _note_unselected(known, outcomes)
     return max((outcome.code for outcome in outcomes.values()), default=0)
 
 
@@ -80,12 +80,12 @@ def _outcome(
     refusals: dict[tuple[str, str | None], str],
     compile_one: Compile,
 ) -> _Outcome:
-    """Compile or check *lock* after what it needs, whose *outcomes* there are; of equal *refusals* tell the first."""
+    """Compile or check *lock*, unless *outcomes* lacks what it needs; print only the first of equal *refusals*."""
     checks = lock.options.output.check
-    waits = [name for name in lock.cell.needs if name in outcomes and not outcomes[name].holds]
-    there = [name for name in waits if outcomes[name].state == "out of date"]
-    if waits and (not checks or len(there) < len(waits)):
-        return _Outcome("waits", f"for {waits[0]}", 1 if checks else 0)
+    missing = [name for name in lock.cell.needs if name in outcomes and not outcomes[name].holds]
+    there = [name for name in missing if outcomes[name].state == "out of date"]
+    if missing and (not checks or len(there) < len(missing)):
+        return _Outcome("skipped", f", needs {missing[0]}", 1 if checks else 0)
     if checks and not Path(lock.cell.lock).is_file():
         return _Outcome("not locked", code=1)
     before = b"" if checks else _content(lock.cell.lock)
@@ -95,30 +95,43 @@ def _outcome(
     except LockmlError as error:
         first = refusals.setdefault((str(error), error.hint), lock.cell.name)
         if first == lock.cell.name:
-            _tell_error(error, first)
-        return _Outcome("failed", f"as {first} did" if first != lock.cell.name else "", code=error.exit_code)
+            tell_error(error, f"{first}: ")
+        return _Outcome("failed", f" like {first}" if first != lock.cell.name else "", code=error.exit_code)
     if checks:
         if code:
             return _Outcome("out of date", code=code)
-        return _Outcome("waits", f"for {waits[0]}", 1) if waits else _Outcome("up to date")
-    return _Outcome("failed", code=code) if code else _change(before, _content(lock.cell.lock))
+        return _Outcome("skipped", f", needs {missing[0]}", 1) if missing else _Outcome("up to date")
+    return _Outcome("failed", code=code) if code else _change(lock.cell.lock, before, _content(lock.cell.lock))
 
 
-def _change(before: bytes, after: bytes) -> _Outcome:
-    """Return what became of a lock with these bytes."""
+def _change(file: str, before: bytes, after: bytes) -> _Outcome:
+    """Return what became of the lock *file* with these bytes."""
     if before == after:
         return _Outcome("up to date")
-    old, new = _pins(before), _pins(after)
-    if not before:
-        return _Outcome("locked", f"({len(new)} {'package' if len(new) == 1 else 'packages'})")
-    count = len([name for name in old.keys() | new.keys() if old.get(name) != new.get(name)])
-    return _Outcome("changed", f"({count or 'no'} {'pins' if count > 1 else 'pin'})")
+    old, new = _pins(before, file), _pins(after, file)
+    if old is None:
+        count = len(new or {})
+        return _Outcome("locked", f" ({count} {'package' if count == 1 else 'packages'})")
+    count = len([name for name in old.keys() | (new or {}).keys() if old.get(name) != (new or {}).get(name)])
+    pins = f"{count} {'pins' if count > 1 else 'pin'}" if count else "same pins"
+    return _Outcome("changed", f" ({pins})")
 
 
-def _pins(content: bytes) -> dict[bytes, set[bytes]]:
-    found: dict[bytes, set[bytes]] = {}
-    for name, version in _PIN.findall(content):
-        found.setdefault(name, set()).add(version)
+def _pins(content: bytes, file: str) -> dict[str, set[str]] | None:
+    """Return the versions or sources of each project of a lock; None where *content* is none."""
+    from lockml.cli.compile.existing_lock import parse_once  # only for a lock that has changed
+    from lockml.lock.references import source_of
+
+    found: dict[str, set[str]] = {}
+    try:
+        packages = parse_once(content, file).pylock.packages if content.strip() else None
+    except LockError:
+        return None
+    if packages is None:
+        return None
+    for package in packages:
+        commit = package.vcs.commit_id if package.vcs is not None else ""
+        found.setdefault(package.name, set()).add(f"{package.version} {source_of(package)} {commit}")
     return found
 
 
@@ -130,7 +143,7 @@ def _content(path: str) -> bytes:
 
 @contextmanager
 def _made_folders(cell: Cell, *, wanted: bool) -> Iterator[None]:
-    """Make the folders of the files of *cell* where *wanted*; what stays empty is removed again. Raises InputError."""
+    """Make the folders of the files of *cell* if *wanted*; remove those that stay empty. Raises InputError."""
     folders = {Path(path).parent for path in (cell.lock, cell.output)} if wanted else set()
     missing = {each for folder in folders for each in (folder, *folder.parents) if not each.exists()}
     try:
@@ -147,7 +160,7 @@ def _made_folders(cell: Cell, *, wanted: bool) -> Iterator[None]:
 
 
 def _refuse_linked_files(locks: Sequence[LockCell]) -> None:
-    """Raise InputError where links make two of the files of *locks* one."""
+    """Raise InputError if links make two files of *locks* the same file."""
     known: dict[object, tuple[str, str]] = {}
     for lock in locks:
         for path in (lock.cell.lock, lock.cell.output):
@@ -162,26 +175,31 @@ def _refuse_linked_files(locks: Sequence[LockCell]) -> None:
                 raise InputError(f"{lock.cell.name}: {path!r}", problem, hint="remove the link, or name another file")
 
 
-def _tell_error(error: LockmlError, name: str) -> None:
-    text = "\n".join(escape(line) for line in redact(f"{name}: {error}").splitlines())
-    tell("error:", "red", text)
-    if error.hint:
-        tell("hint:", "cyan", escape(redact(error.hint)))
-
-
-def _tell_notes(notes: dict[Note, list[str]], count: int) -> None:
-    """Tell each of *notes* once, with the locks that it is of."""
+def _print_notes(notes: dict[Note, list[str]], cells: Sequence[Cell], outcomes: Mapping[str, _Outcome]) -> None:
+    """Print each of *notes* once, with the locks that it is about."""
     for each, names in notes.items():
-        of = f"all {count} locks" if len(names) == count > 1 else ", ".join(names[:_NAMED])
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED and len(names) < count else ""
-        (warn if each.kind == "warning" else note)(f"{of}{more}: {each.text}")
+        if each.kind in ("idle", "idle-in-table") and not _is_idle(each, names, cells, outcomes):
+            continue
+        every = f"all {len(cells)} locks" if len(names) == len(cells) > 1 else ", ".join(names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED and len(names) < len(cells) else ""
+        (note if each.kind in ("input", "host-target") else warn)(f"{every}{more}: {each.text}")
 
 
-def _tell_left_out(known: Sequence[Cell], outcomes: dict[str, _Outcome]) -> None:
-    """Tell which locks, that were not selected, stand on what has changed."""
+def _is_idle(each: Note, names: Sequence[str], cells: Sequence[Cell], outcomes: Mapping[str, _Outcome]) -> bool:
+    """Say whether the option that the note *each* is about has no effect on any lock that it holds for.
+
+    *names* are the locks on which it has none; a lock that failed might have been another.
+    """
+    tables = {cell.table.name for cell in cells if cell.name in names}
+    held = [cell for cell in cells if each.kind == "idle" or cell.table.name in tables]
+    return all(cell.name in names and outcomes[cell.name].holds for cell in held)
+
+
+def _note_unselected(known: Sequence[Cell], outcomes: dict[str, _Outcome]) -> None:
+    """Say which locks need a lock that has changed, and are not selected."""
     changed = {name for name, outcome in outcomes.items() if outcome.state in ("changed", "locked")}
     left = [cell.name for cell in known if cell.name not in outcomes and changed.intersection(cell.needs)]
     if left:
         more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
-        note(f"{', '.join(left[:_NAMED])}{more}: on what has changed, and not selected")
+        note(f"Not selected, but based on a lock that changed: {', '.join(left[:_NAMED])}{more}")
         suggest("lockml compile --all")

@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace as replaced
+from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Final
 
@@ -27,15 +29,24 @@ from lockml.lock.checks.base_locks import bounds_of, deviations_from, packages_d
 from lockml.lock.checks.base_subset import needed_of
 from lockml.lock.formats.built import with_built
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import BaseLock, Lock
+from lockml.lock.model import BaseLock, Lock, ProvidedPackages
 from lockml.lock.references import moved
 from lockml.lock.select import select_packages
+from lockml.lock.status.freshness import differing_provided
 from lockml.requirements.model import RequirementSet
 from lockml.resolution.model import Resolution
 
-__all__ = ["on_bases", "part_of_base", "read_base_locks", "with_bases"]
+__all__ = [
+    "idle_relaxations",
+    "on_bases",
+    "part_of_base",
+    "read_base_locks",
+    "relaxing",
+    "require_same_image",
+    "with_bases",
+]
 
-_PACKAGE: Final = re.compile(rb'^\[\[packages\]\]\r?\nname = "([^"\r\n]+)"', re.MULTILINE)
+_NAME: Final = re.compile(rb'name = "([^"\r]+)"')
 
 
 def read_base_locks(
@@ -70,19 +81,34 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
     for target in targets:
         select_packages(lock, target, name)
     _require_readable(lock, name, targets)
-    found = _PACKAGE.finditer(content)
     path = relative_to_folder(name, folder)
     return BaseLock(
         path=path,
         lock=moved(lock, lambda inner: _seen_from(inner, Path(name).parent, folder)),
         sha256=packages_digest(lock),
         subset=options.subset_of is not None,
-        relaxed=tuple("*".join(map(canonicalize_name, each.strip().split("*"))) for each in options.relax),
-        lines={
-            canonicalize_name(each[1].decode("utf-8", "replace")): content.count(b"\n", 0, each.start()) + 2
-            for each in found
-        },
+        relaxed=tuple(map(_pattern, options.relax)),
+        lines=_lines_of(content),
     )
+
+
+def _pattern(name: str) -> str:
+    return "*".join(map(canonicalize_name, name.strip().split("*")))
+
+
+def relaxing(table: str, name: str = "NAME") -> str:
+    """Return how to relax the project *name*: in *table* of the configuration, or by an option where that is ""."""
+    return f'relax = ["{name}"] in the table {table!r}' if table else setting("relax", name)
+
+
+def _lines_of(content: bytes) -> dict[NormalizedName, int]:
+    """Return in which line of a lock each project is named."""
+    found: dict[NormalizedName, int] = {}
+    for number, (head, line) in enumerate(pairwise(content.splitlines()), 2):
+        name = _NAME.match(line) if head == b"[[packages]]" else None
+        if name is not None:
+            found[canonicalize_name(name[1].decode("utf-8", "replace"))] = number
+    return found
 
 
 def _require_readable(lock: Lock, name: str, targets: Sequence[Target]) -> None:
@@ -124,24 +150,57 @@ def with_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequen
     )
 
 
-def on_bases(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> Lock:
+def idle_relaxations(options: BaseOptions, bases: Sequence[BaseLock]) -> Iterator[str]:
+    """Yield each pattern of --relax in *options* that matches no project of *bases*."""
+    names = {package.name for base in bases for package in base.lock.pylock.packages}
+    for given in options.relax:
+        pattern = _pattern(given)
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield given
+
+
+def on_bases(lock: Lock, inputs: LockInputs, targets: Sequence[Target], table: str) -> Lock:
     """Return *lock* with the entries of the bases of *inputs*.
 
-    Raises InputError where it lacks a pin of theirs, or where a line allows only some of their files.
+    *table* is the configuration's table that has the options, "" for a command line. Raises InputError where the lock
+    lacks a pin of its bases, or where a line allows only some of their files.
     """
     for base in inputs.bases:
         lock = with_base_entries(lock, base)
     for base in inputs.bases:
         for fault in deviations_from(base, lock):
-            hint = f"{setting('exclude')} or {setting('override')} does it; {setting('relax', 'NAME')} lets it move"
+            hint = f"remove it from {setting('exclude')} or {setting('override')}, or allow it with {relaxing(table)}"
             raise InputError(base.path, fault, hint=hint)
     overridden = {line.name for line in inputs.asked.overrides}
     lines = [line for line in inputs.asked.requirements if line.name not in overridden]
     for line in unmet_hashes(lock, (*lines, *inputs.asked.constraints, *inputs.asked.overrides), targets):
         problem = f"{line.versioned}: its hashes do not allow every file that a base has of it"
-        hint = f"list the hashes of all files in the base, or use {setting('relax', str(line.name))}"
+        hint = f"list the hashes of all files in the base, or allow it with {relaxing(table, line.name)}"
         raise InputError(str(line.origin), problem, hint=hint)
     return lock
+
+
+def require_same_image(base: BaseLock, provided: ProvidedPackages, *, opened: bool) -> None:
+    """Raise InputError if *base* leaves packages to its base image and the lock on it leaves others.
+
+    Their versions and files count only if the image was *opened*: else they are compared as those of the locks.
+    """
+    theirs, image = base.lock.provided, base.lock.base_image
+    if not theirs.selection:
+        return
+    if (theirs.selection, theirs.mode) != (provided.selection, provided.mode):
+        mine, named = (_selected(each) for each in (provided, theirs))
+        problem = f"leaves {named} to its base image, but the lock on it {mine}"
+    else:
+        problem = next(differing_provided(base, provided), "") if opened else ""
+    if problem:
+        reference = image.reference if image is not None else "REF"
+        words = setting("provided", ",".join(theirs.selection))
+        raise InputError(base.path, problem, hint=f"{setting('base-image', reference)} {words}")
+
+
+def _selected(provided: ProvidedPackages) -> str:
+    return f"{', '.join(provided.selection)} ({provided.mode})" if provided.selection else "nothing"
 
 
 def part_of_base(base: BaseLock, inputs: LockInputs, targets: Sequence[Target], *, identities: bool) -> Lock:

@@ -102,13 +102,15 @@ def _options(cell: Cell, given: _Given) -> CompileOptions:
         name = parameter.name or ""
         if name in checked and (name in _OWN or context.get_parameter_source(name) not in _ABOVE_TABLES):
             params[name] = _converted(parameter, checked[name], context, f"{place}: {parameter.opts[-1].strip('-')}")
+    if params["exclude_newer"] == "none" or not (params["exclude_newer"] or "exclude_newer_except" in checked):
+        params["exclude_newer_except"] = ()  # those of [compile] are for the locks that have a date
     for name, nothing in _FORGET.items():
         params[name] = params[name] or nothing
     if params["exclude_newer"] != "none":
         params["exclude_newer_except"] = params["exclude_newer_except"] or (":none:",)
     params = of_one_kind(params, partial(_rank, context, frozenset(checked)))
     params["no_extra"], params["no_group"] = not params["extra"], not params["group"]
-    return compile_options(params)._replace(built=given.built, selection=SelectionOptions())
+    return compile_options(params)._replace(built=given.built, selection=SelectionOptions(), table=cell.table.name)
 
 
 def _files(value: object, place: str) -> tuple[str, ...]:

@@ -51,9 +51,8 @@ def _refuse_idle_axes(table: LockTable, by_name: Mapping[str, LockTable], option
     used = set(_PLACE.findall(repr([table.options, *([table.name] if "{" in table.name else [])])))
     used |= {axis.name for name in table.bases if name in by_name for axis in by_name[name].axes}
     for axis in table.axes:
-        if axis.name not in used and axis.name not in options and not all(value.options for value in axis.values):
-            plain = next(value.text for value in axis.values if not value.options)
-            problem = f"is used by nothing: {plain!r} changes no option of compile"
+        if axis.name not in used and axis.name not in options and not any(value.options for value in axis.values):
+            problem = f"is used by nothing: {axis.values[0].text!r} changes no option of compile"
             raise fault(
                 table, f"matrix.{axis.name}", problem, hint=f"write {{{axis.name}}} in an option, or leave it out"
             )

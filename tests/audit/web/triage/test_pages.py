@@ -9,10 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from lockml.audit.findings import group_of
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
+
+pytestmark = pytest.mark.slow
 
 OLD = make_finding("urllib3", locked="1.26.4", found="1.23", fix="pip install urllib3==1.26.4")
 NEW = make_finding("urllib3", locked="1.26.4", found="1.24")
@@ -165,7 +167,7 @@ def test_fleet_is_sorted_and_paged_by_its_address(tmp_path: Path) -> None:
 
 
 def test_acknowledged_findings_are_shown_where_they_are_asked_for(store: Store, client: TestClient) -> None:
-    store.acknowledgements.add(Seen(group=group_of(OLD)), None, "known", NOON, NOON + timedelta(days=1))
+    store.acknowledgements.add(FindingScope(group=group_of(OLD)), None, "known", NOON, NOON + timedelta(days=1))
     assert "urllib3 1.26.4 → 1.23" not in words(client, "/findings")
     page = words(client, "/findings?show=acknowledged")
     assert "urllib3 1.26.4 → 1.23" in page

@@ -1,4 +1,4 @@
-"""`lockml compile --all`: the locks of the configuration, each after what it stands on."""
+"""`lockml compile --all`: the locks of the configuration, each after its bases."""
 
 import os
 import re
@@ -48,7 +48,7 @@ def ran(folder: Path, url: str, *arguments: str, **variables: str) -> Outcome:
 
 
 def states(outcome: Outcome) -> dict[str, str]:
-    lines = [line for line in outcome.out.splitlines() if not line.startswith("  ") and not line.endswith("of date:")]
+    lines = [line for line in outcome.out.splitlines() if not line.startswith("  ")]
     return dict(line.split(": ", 1) for line in lines)
 
 
@@ -93,13 +93,14 @@ def test_changed_base_locks_again_only_what_stands_on_it(tmp_path: Path, url: st
     before = contents(tmp_path)
     checked = ran(tmp_path, url, "--all", "--check")
     assert checked.code == 1
-    assert "numpy 1.25.0 does not meet numpy>=1.26 (base.in:2)" in checked.out
+    reason = "base-3.11: out of date\n  numpy 1.25.0 does not meet numpy>=1.26 (base.in:2)\n"
+    assert reason in checked.out
     assert states(checked) == {
         "other": "up to date",
         "base-3.11": "out of date",
         "base-3.12": "out of date",
-        "test-3.11": "waits for base-3.11",
-        "test-3.12": "waits for base-3.12",
+        "test-3.11": "skipped, needs base-3.11",
+        "test-3.12": "skipped, needs base-3.12",
     }
     assert contents(tmp_path) == before
     changed = ran(tmp_path, url)
@@ -122,13 +123,13 @@ def test_lock_that_fails_stops_those_alone_that_stand_on_it(tmp_path: Path, url:
     assert states(outcome) == {
         "base-3.11": "failed",
         "base-3.12": "locked (2 packages)",
-        "test-3.11": "waits for base-3.11",
+        "test-3.11": "skipped, needs base-3.11",
         "test-3.12": "locked (3 packages)",
         "other": "failed",
     }
     assert "error: base-3.11: " in outcome.err
     assert outcome.code == 3, outcome.err
-    assert outcome.err.endswith("5 locks: 2 failed, 2 locked, 1 waiting\n")
+    assert outcome.err.endswith("5 locks: 2 failed, 2 locked, 1 skipped\n")
     assert not (tmp_path / "pylock.test-311.toml").exists()
 
 
@@ -137,7 +138,7 @@ def test_unlocked_cells_are_out_of_date_for_check(tmp_path: Path, url: str) -> N
     outcome = ran(tmp_path, url, "--all", "--check")
     assert outcome.code == 1
     assert states(outcome)["base-3.11"] == "not locked"
-    assert states(outcome)["test-3.11"] == "waits for base-3.11"
+    assert states(outcome)["test-3.11"] == "skipped, needs base-3.11"
 
 
 def test_only_takes_what_is_named_with_what_it_stands_on_and_tells_what_is_left(tmp_path: Path, url: str) -> None:
@@ -146,7 +147,8 @@ def test_only_takes_what_is_named_with_what_it_stands_on_and_tells_what_is_left(
     assert [*states(one)] == ["base-3.12", "test-3.12"]
     table = ran(tmp_path, url, "--only", "base")
     assert states(table) == {"base-3.11": "locked (2 packages)", "base-3.12": "up to date"}
-    assert "test-3.11: on what has changed, and not selected\nNext:\n  lockml compile --all\n" in table.err
+    told = "Not selected, but based on a lock that changed: test-3.11\nNext:\n  lockml compile --all\n"
+    assert told in table.err
     gone = ran(tmp_path, url, "--only", "tset-*")
     assert gone.code == 2
     assert "error: --only 'tset-*': names no lock" in gone.err
@@ -323,6 +325,7 @@ def torch_url() -> Iterator[str]:
     for name in ("model", "numpy", "six", "pytest"):
         served.wheel(name, "1.0", ["numpy"] if name == "model" else [])
     served.wheel("numpy", "1.1")
+    served.wheel("numpy", "1.2rc1")
     for accelerator in ("cpu", "cu128", "cu130"):
         served.wheel("torch", f"2.9.1+{accelerator}")
         served.answers[f"/simple/{accelerator}/torch/"] = served.answers.pop("/simple/torch/")
@@ -333,10 +336,13 @@ def torch_url() -> Iterator[str]:
 def page_tables(url: str) -> str:
     """Return the tables of the page on locks, with indexes that are here."""
     text = PAGE.read_text()
-    parts = [re.search(rf"<!-- {name} -->\n```toml\n(.*?)```", text, re.DOTALL) for name in ("locks", "more")]
-    tables = "\n".join(part[1] for part in parts if part is not None)
-    assert len([line for line in tables.splitlines() if line.strip()]) <= 40
-    return tables.replace("https://index.example/whl/", url)
+    names = ("locks", "more", "variant")
+    parts = [re.search(rf"<!-- {name} -->\n```toml\n(.*?)```", text, re.DOTALL) for name in names]
+    tables = [part[1] for part in parts if part is not None]
+    assert len(tables) == len(names)
+    assert len([line for line in "\n".join(tables[:2]).splitlines() if line.strip()]) <= 40
+    text = "\n".join(tables).replace("https://index.example/whl/", url)
+    return text.replace("https://nightly.example/simple", url.removesuffix("/"))
 
 
 def entries(folder: Path, name: str) -> dict[str, Any]:
@@ -352,7 +358,7 @@ def test_example_of_the_page_locks_24_cells_and_proves_that_each_test_has_all_of
         (tmp_path / f"{stem}.in").write_text(lines)
     outcome = ran(tmp_path, torch_url)
     assert outcome.code == 0, outcome.err
-    assert len(states(outcome)) == 26
+    assert len(states(outcome)) == 28
     for python in ("3.10", "3.11", "3.12", "3.13"):
         for accelerator in ("cpu", "cu128", "cu130"):
             base, test = (entries(tmp_path, f"{kind}-{python}-{accelerator}") for kind in ("base", "test"))
@@ -361,13 +367,62 @@ def test_example_of_the_page_locks_24_cells_and_proves_that_each_test_has_all_of
             assert {name: test[name] for name in base} == base
     assert locked(tmp_path, "serve") == {"model": "1.0", "numpy": "1.1"}
     assert locked(tmp_path, "next")["numpy"] == "1.0"
+    assert [locked(tmp_path, f"trial-{variant}")["numpy"] for variant in ("plain", "nightly")] == ["1.1", "1.2rc1"]
     checked = ran(tmp_path, torch_url, "--all", "--check", "--offline")
     assert (checked.code, set(states(checked).values())) == (0, {"up to date"})
+
+
+def test_lock_with_other_facts_and_the_same_pins_is_changed(tmp_path: Path, url: str) -> None:
+    setting(tmp_path, PAIR, base="model\n", test="six\n")
+    assert ran(tmp_path, url).code == 0
+    setting(tmp_path, PAIR, test="six<2\n")
+    assert states(ran(tmp_path, url))["test-3.11"] == "changed (same pins)"
+
+
+def test_hint_for_a_pin_of_the_base_names_the_table(tmp_path: Path, url: str) -> None:
+    setting(tmp_path, PAIR, base="numpy<1.26\n", test="numpy>=1.26\n")
+    outcome = ran(tmp_path, url)
+    assert outcome.code == 3
+    hint = "hint: relax = [\"NAME\"] in the table 'test' allows another version than pylock.base-311.toml has\n"
+    assert hint in outcome.err
+
+
+def test_upgrade_of_what_no_lock_has_is_a_warning(tmp_path: Path, url: str) -> None:
+    setting(tmp_path, PAIR, base="model\n", test="six\n")
+    none, some = (ran(tmp_path, url, "--all", "-P", name) for name in ("nosuch", "six"))
+    told = "warning: all 4 locks: --upgrade-package nosuch has no effect: nosuch is not locked\n"
+    assert (told in none.err, none.code) == (True, 0)
+    assert "no effect" not in some.err
+
+
+def test_options_of_a_table_without_effect_are_warnings(tmp_path: Path, url: str) -> None:
+    asked = 'relax = ["nmpy"]\nexclude-newer-except = ["six"]\n'
+    setting(tmp_path, PAIR + asked, base="model\n", test="six\n")
+    (tmp_path / "lockml.toml").write_text(
+        (tmp_path / "lockml.toml").read_text().replace("[compile]\n", '[compile]\nexclude-newer-except = ["model"]\n')
+    )
+    outcome = ran(tmp_path, url)
+    assert outcome.code == 0
+    assert [line for line in outcome.err.splitlines() if "no effect" in line] == [
+        "warning: test-3.11, test-3.12: --exclude-newer-except has no effect without --exclude-newer",
+        "warning: test-3.11, test-3.12: --relax nmpy has no effect: no base has such a project",
+    ]
+
+
+@pytest.mark.parametrize("key", ["all = true", 'only = "test"'])
+def test_selection_of_locks_is_no_configuration(tmp_path: Path, url: str, key: str) -> None:
+    setting(tmp_path, PAIR, base="model\n", test="six\n")
+    (tmp_path / "lockml.toml").write_text(
+        (tmp_path / "lockml.toml").read_text().replace("[compile]\n", f"[compile]\n{key}\n")
+    )
+    outcome = ran(tmp_path, url, "base.in")
+    assert outcome.code == 2
+    assert f"lockml.toml: lockml compile has no option '{key.split(maxsplit=1)[0]}'" in outcome.err
 
 
 def test_equal_refusal_of_several_locks_is_told_once(tmp_path: Path, url: str) -> None:
     tables = '[[lock]]\nname = "base"\nfiles = ["base.in"]\nmatrix.accelerator = ["cpu", "cu128"]\n'
     setting(tmp_path, tables, base="six\nunheard-of\n")
     outcome = ran(tmp_path, url)
-    assert states(outcome) == {"base-cpu": "failed", "base-cu128": "failed as base-cpu did"}
+    assert states(outcome) == {"base-cpu": "failed", "base-cu128": "failed like base-cpu"}
     assert outcome.err.count("unheard-of") == 1

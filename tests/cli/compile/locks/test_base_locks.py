@@ -6,17 +6,21 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
+from packaging.utils import canonicalize_name
 
+from lockml.cli.compile.locks.base_locks import require_same_image
+from lockml.common.errors import InputError
 from lockml.lock.build import build_lock
 from lockml.lock.formats.pylock import format_lock
 from lockml.lock.inputs import LockInputs
-from lockml.lock.model import ProvidedPackages
+from lockml.lock.model import BaseLock, ProvidedPackage, ProvidedPackages
 from lockml.requirements.requirements_txt import read_requirement_files
 from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
 from tests.cli.process import TARGET, Outcome, run_lockml
 from tests.made.indexes import MemoryIndex, Served
-from tests.made.locks import signed
+from tests.made.locks import lock_of, signed
 from tests.made.targets import make_target
 from tests.made.wheels import make_wheel
 
@@ -79,7 +83,7 @@ def test_conflict_with_the_base_names_its_lock_and_the_line_of_its_pin(tmp_path:
     assert outcome.code == 3
     line = lines.index('name = "numpy"') + 1
     assert f"numpy==1.25.0 (constraint, base/pylock.toml:{line})" in outcome.err, outcome.err
-    assert "hint: --relax NAME lets a pin of base/pylock.toml move" in outcome.err
+    assert "hint: --relax NAME allows another version than base/pylock.toml has" in outcome.err
     assert not (tmp_path / "pylock.toml").exists()
 
 
@@ -90,7 +94,7 @@ def test_check_tells_a_base_that_has_changed_and_a_compile_takes_it_up(tmp_path:
     assert compiled(tmp_path, url, "model\n", "-P", "numpy", name="base").code == 0
     outcome = compiled(tmp_path, url, "six\n", *BASE, "--check")
     assert outcome.code == 1
-    assert "base/pylock.toml, which it stands on, has other packages than before" in outcome.out
+    assert "the packages of its base base/pylock.toml have changed" in outcome.out
     assert "numpy 1.26.0 of base/pylock.toml is locked as numpy 1.25.0" in outcome.out
     assert compiled(tmp_path, url, "six\n", *BASE).code == 0
     assert packages(tmp_path)["numpy"] == packages(tmp_path / "base")["numpy"]
@@ -204,7 +208,7 @@ def test_base_that_cannot_be_meant_is_refused(tmp_path: Path, url: str, options:
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("--on", "leaves torch to its base image, and the lock on it nothing"),
+        ("--on", "leaves torch (keep) to its base image, but the lock on it nothing"),
         ("--subset-of", "base.toml: leaves"),
     ],
 )
@@ -221,12 +225,37 @@ def test_base_that_leaves_packages_to_an_image_needs_the_same_image(tmp_path: Pa
     assert told in outcome.err
 
 
+def test_image_with_other_packages_than_that_of_the_base_is_refused_where_it_is_opened() -> None:
+    theirs, mine = (
+        ProvidedPackages(
+            selection=("torch",), packages=(ProvidedPackage(name=canonicalize_name("torch"), version=version),)
+        )
+        for version in ("2.9", "2.8")
+    )
+    lock = lock_of(MemoryIndex())
+    base = BaseLock(path="base.toml", lock=structs.replace(lock, provided=theirs), sha256="0")
+    require_same_image(base, theirs, opened=True)
+    require_same_image(base, mine, opened=False)
+    with pytest.raises(InputError, match=r"base\.toml: leaves torch 2\.9 to its base image, but .* torch 2\.8"):
+        require_same_image(base, mine, opened=True)
+    with pytest.raises(InputError, match=r"leaves torch \(keep\) .* torch \(prefer\)"):
+        require_same_image(base, structs.replace(theirs, mode="prefer"), opened=False)
+
+
+def test_relaxing_what_no_base_has_is_a_warning(tmp_path: Path, url: str) -> None:
+    based(tmp_path, url)
+    outcome = compiled(tmp_path, url, "six\n", *BASE, "--relax", "nmpy", "--relax", "NUM*")
+    assert outcome.code == 0
+    assert outcome.err.count("warning: --relax nmpy has no effect: no base has such a project\n") == 1
+    assert "NUM" not in outcome.err.split("Locked")[0]
+
+
 def test_lock_that_stands_on_its_base_no_longer_is_out_of_date_and_tells_it(tmp_path: Path, url: str) -> None:
     based(tmp_path, url)
     assert compiled(tmp_path, url, "six\n", *BASE).code == 0
     checked = compiled(tmp_path, url, "six\n", "--check")
     assert checked.code == 1
-    assert "it stood on base/pylock.toml, and no longer does" in checked.out
+    assert "base/pylock.toml is no longer a base" in checked.out
     outcome = compiled(tmp_path, url, "six\n")
     assert "was made with --on base/pylock.toml, which is no longer asked for" in outcome.err
     assert packages(tmp_path).keys() == {"six"}
