@@ -19,7 +19,7 @@ class Bound(NamedTuple):
 
 BOUNDS: Final[Mapping[str, tuple[Bound, ...]]] = {
     "Requirement files and configuration": (
-        Bound("requirements.requirements_txt:_LONGEST", "", "characters of one requirement, without its hashes"),
+        Bound("common.references:LONGEST_REQUIREMENT", "", "characters of one requirement, without its hashes"),
         Bound("cli.common.remote_files:_MAX_BYTES", "bytes", "a requirement file that is fetched from a server"),
         Bound("requirements.pyproject:_MOST_EXTRAS", "", "extras of a project that name each other"),
         Bound("cli.compile.locks.matrix:MOST_CELLS", "", "locks of all tables of `[[tool.lockml.lock]]` together"),
