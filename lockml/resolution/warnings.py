@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata
@@ -43,6 +44,7 @@ def find_warnings(solved: Solved) -> Iterator[str]:
     metadata = {f"{pin.name} {pin.version}": _metadata(pin, solved) for pin in solved.pins}
     yield from describe_unread(metadata)
     yield from _image_warnings(solved)
+    yield from _missing_projects(solved)
     for name in solved.untried:
         age = "older" if solved.finder.problem.tries_oldest_first(name) else "newer"
         yield f"{name} may have {age} releases that fit: there are too many to try"
@@ -77,6 +79,20 @@ def _pin_warnings(pin: Pin, solved: Solved, extras: Iterable[NormalizedName]) ->
     for extra in extras:
         if extra not in offered:
             yield f"{pin.name} {pin.version} has no extra {extra!r}{others}"
+
+
+def _missing_projects(solved: Solved) -> Iterator[str]:
+    """Yield which newer release of a pin was passed over because it needs a project that no index has."""
+    unknown = solved.finder.rejections.unknown_projects
+    pinned = {pin.name: pin for pin in solved.pins if pin.source is None}
+    newest: dict[NormalizedName, tuple[Version, NormalizedName]] = {}
+    for candidate, needed in solved.provider.dependencies.items() if unknown else ():
+        release, pin = candidate.release, pinned.get(candidate.release.name)
+        missing = min(unknown.intersection(requirement.identifier[0] for requirement in needed), default=None)
+        if pin is not None and missing and release.version > newest.get(pin.name, (pin.version, ""))[0]:
+            newest[pin.name] = (release.version, missing)
+    for name, (version, missing) in sorted(newest.items()):
+        yield f"{name} {version} is passed over for {pinned[name].version}: it needs {missing}, which no index has"
 
 
 def _prerelease_warnings(solved: Solved) -> Iterator[str]:
