@@ -2,9 +2,6 @@
 
 import posixpath
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,9 +9,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import zensical  # noqa: F401 - the program is beside this Python
 
-from tests.documentation.stage import ROOT, stage, staged_name
+from tests.documentation.stage import ROOT, staged_name
 
 pytestmark = pytest.mark.process
 
@@ -49,20 +45,6 @@ class Page(HTMLParser):
                 self.loads.append(value)
             elif (tag, name) == ("a", "href") and value:
                 self.links.append(value)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site in a folder of its own."""
-    folder = tmp_path_factory.mktemp("documentation")
-    shutil.copy(ROOT / "zensical.toml", folder)
-    stage(folder / ".pages")
-    program = Path(sys.executable).parent / "zensical"
-    done = subprocess.run(
-        [program, "build", "--strict"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "site"
 
 
 @pytest.fixture(scope="module")
