@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import zensical  # noqa: F401 - the program is beside this Python
 
 from tests.documentation.stage import ROOT, staged_name
 

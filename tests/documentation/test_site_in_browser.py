@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import zensical  # noqa: F401 - the program is beside this Python
 from playwright.sync_api import Browser, ConsoleMessage, Request
 
 from tests.made.browsers import chromium
