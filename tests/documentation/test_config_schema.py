@@ -123,7 +123,7 @@ VALUES: Final = st.one_of(
 
 
 @given(data=st.data(), name=st.sampled_from(_COMMANDS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_options_that_the_command_takes(data: st.DataObject, name: str) -> None:
     keys = [*sorted(option_names(command_of(name))), "no-such-option", "help", "Level", ""]
     table = data.draw(st.dictionaries(st.sampled_from(keys), VALUES, max_size=2))
@@ -146,7 +146,7 @@ RULES: Final = st.fixed_dictionaries(
 
 
 @given(rule=RULES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_rules_that_check_takes(rule: dict[str, object]) -> None:
     try:
         parse_rule(rule, "lockml.toml: ignore 1", FINDING_KINDS)
@@ -174,7 +174,7 @@ TABLES_OF_LOCKS: Final = st.fixed_dictionaries(
 
 
 @given(table=TABLES_OF_LOCKS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_tables_of_locks_that_compile_takes(table: dict[str, object]) -> None:
     names = frozenset(option_names(command_of("compile"))) - {"help"}
     try:

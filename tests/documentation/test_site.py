@@ -27,18 +27,25 @@ _LOADS: Final = {
 """What a browser fetches by itself; `link` also names other pages of this site."""
 
 
+_CODE: Final = frozenset({"pre", "code", "script", "style", "svg", "title"})
+_MARKDOWN: Final = re.compile(r"```|\]\(|\|---|^\s*[-*] \w|\*\*", re.MULTILINE)
+
+
 class Page(HTMLParser):
-    """Reads what a page links to and loads, and the anchors that it has."""
+    """Reads what a page links to and loads, the anchors that it has, and its text without code."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
         self.loads: list[str] = []
         self.anchors: set[str] = set()
+        self.text = ""
+        self._code = 0
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the links, loads and anchors of a tag."""
+        self._code += tag in _CODE
         for name, value in attrs:
             if name in ("id", "name") and value:
                 self.anchors.add(value)
@@ -46,6 +53,14 @@ class Page(HTMLParser):
                 self.loads.append(value)
             elif (tag, name) == ("a", "href") and value:
                 self.links.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note the end of code."""
+        self._code -= tag in _CODE
+
+    def handle_data(self, data: str) -> None:
+        """Note text that is no code."""
+        self.text += "code" if self._code else data
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +113,13 @@ def test_pages_have_nothing_that_the_theme_fetches_elsewhere(pages: dict[str, Pa
     """The scripts of the theme fetch mermaid, a light box and a star count from other hosts where a page wants them."""
     wanted = re.compile(r'class="[^"]*\b(mermaid|glightbox|pyodide)\b|data-md-component="source"|iframe-worker')
     assert [name for name in pages if wanted.search((site / name).read_text())] == []
+
+
+def test_no_markdown_is_left_in_the_text(pages: dict[str, Page]) -> None:
+    """GitHub reads it as CommonMark: what Python-Markdown reads otherwise would show its marks."""
+    found = {name: _MARKDOWN.search(page.text) for name, page in pages.items()}
+    assert {
+        name: page.text[mark.start() - 40 : mark.end() + 40] for name, page in pages.items() if (mark := found[name])
+    } == {}
+    assert _MARKDOWN.search(Page("<p>text\n- an item</p><pre>- code</pre>").text)
+    assert not _MARKDOWN.search(Page("<pre>- code ](x)</pre>").text)
