@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from lockml.audit.model import FINDING_KINDS
+from lockml.cli.common import config
 from lockml.cli.common.config import TABLES, option_names
 from lockml.cli.compile.locks import parse as lock_tables
 from lockml.cli.main import cli
@@ -18,7 +19,7 @@ from lockml.docker.rules.registry import RULES
 from lockml.drift import policy
 from lockml.index import built
 
-__all__ = ["IGNORE_KEYS", "LOCK_KEYS", "command_of", "config_schema"]
+__all__ = ["IGNORE_KEYS", "LOCK_KEYS", "command_of", "config_schema", "configurable"]
 
 _STRINGS: Final = {"type": "array", "items": {"type": "string"}}
 _TEXT: Final = {"type": "string", "minLength": 1}
@@ -61,6 +62,12 @@ def command_of(name: str) -> click.Command:
     return command
 
 
+def configurable(name: str) -> dict[str, click.Option]:
+    """Return the options that the table *name* may have, by their long names."""
+    options = option_names(command_of(name))
+    return {key: options[key] for key in sorted(options.keys() - config._NOT_OPTIONS)}
+
+
 def config_schema() -> dict[str, Any]:
     """Return the schema."""
     assert policy._KEYS | {"targets"} == IGNORE_KEYS.keys()
@@ -91,7 +98,7 @@ def _closed(properties: Mapping[str, object], **more: object) -> dict[str, objec
 
 
 def _command(name: str) -> dict[str, object]:
-    options = {key: _value(option) for key, option in sorted(option_names(command_of(name)).items()) if key != "help"}
+    options = {key: _value(option) for key, option in configurable(name).items()}
     return _closed(options, description=f"the options of `lockml {name}`, by their long names")
 
 
@@ -111,9 +118,8 @@ def _value(option: click.Option, *, with_places: bool = False) -> dict[str, obje
 
 def _cell_options() -> dict[str, object]:
     """Return the options of compile that one of several locks may have."""
-    left_out = {*lock_tables._NOT_HERE, "help"}
-    options = sorted(option_names(command_of("compile")).items())
-    return {key: _value(option, with_places=True) for key, option in options if key not in left_out}
+    options = configurable("compile").items()
+    return {key: _value(option, with_places=True) for key, option in options if key not in lock_tables._NOT_HERE}
 
 
 def _cell(properties: Mapping[str, object], **more: object) -> dict[str, object]:

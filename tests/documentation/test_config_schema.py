@@ -111,6 +111,16 @@ def reads_options(name: str, table: Mapping[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_schema_has_each_option_that_the_command_takes_and_no_other(name: str) -> None:
+    for key, option in option_names(command_of(name)).items():
+        value = next(
+            (each for each in (True, "1", *getattr(option.type, "choices", ())) if reads_options(name, {key: each})),
+            "1",
+        )
+        assert fits({name: {key: value}}) == reads_options(name, {key: value}), key
+
+
 VALUES: Final = st.one_of(
     st.sampled_from(["text", "names", "files", "json", "highest", "no such choice", "", "1"]),
     st.booleans(),
