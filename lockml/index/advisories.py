@@ -88,7 +88,7 @@ def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
     answer = client.get(url, {"Accept": "application/json"})
     if answer.status != _OK:
         hint = "only an index with PyPI's JSON API lists vulnerabilities"
-        raise SilentIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
+        raise SilentIndexError(redact(index), "does not list vulnerabilities", hint=hint)
     page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
     cache.pages.keep(url, page, _MAX_AGE)
     return answer.body

@@ -174,7 +174,7 @@ def _search(
         raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
-            f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
+            f"gave up after {rounds} rounds without an answer", hint="add bounds to more requirements", gave_up=True
         ) from error
 
 

@@ -105,7 +105,7 @@ class FileNames:
             try:
                 found = Version(text)
             except InvalidVersion:
-                found = f"its version {text!r} is none (PEP 440)"
+                found = f"its version {text!r} is invalid (PEP 440)"
             self._versions[text] = found
         return found
 

@@ -22,7 +22,7 @@ from lockml.resolution.candidates.release import Release, judge_release
 
 __all__ = ["WITHHELD", "Screen"]
 
-_PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
+_PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} rejects")
 WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release that no line asks for")
 
 
