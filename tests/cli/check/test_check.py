@@ -184,7 +184,7 @@ def test_rule_of_the_configuration_accepts_drift_and_a_day_ends_it(tmp_path: Pat
         ('reason = "x"\nkinds = "missing"', "has no key 'kinds'"),
         ('reason = "x"\nname = 3', "its name is not a string"),
         ('reason = "x"\nkind = "missing"\nname = ""', "its name is empty"),
-        ('reason = "x"\nkind = "missing"\nuntil = 20270131', "is no date"),
+        ('reason = "x"\nkind = "missing"\nuntil = 20270131', "is not a date"),
         ('reason = "x"\nkind = "missing"\ntargets = ["a"]', "its targets is not a string"),
     ],
 )
