@@ -1,7 +1,7 @@
 """Reads the known vulnerabilities of pinned releases from PyPI's JSON API, beside the simple one.
 
 PyPI's documentation, "JSON API", "vulnerabilities"; they come from the advisory database of the Python Packaging
-Authority. An index that has no such API does not tell, which is not the same as none.
+Authority. An index without such an API says nothing, which does not mean that there is none.
 """
 
 from collections.abc import Iterable, Mapping

@@ -237,7 +237,7 @@ def _describe_unknown(line: str, option: str) -> str:
 
 
 def is_url(name: str) -> bool:
-    """Say whether the file *name* is had from a server."""
+    """Say whether the file *name* comes from a server."""
     return name.lower().startswith(("http://", "https://"))
 
 
@@ -334,7 +334,7 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
 
 
 def _reason(text: str, error: Exception, origin: Origin) -> str:
-    """Return what is wrong with *text* in the words of who wrote it, with the line to write where there is one."""
+    """Return what is wrong with *text*, with the line to write instead if there is one."""
     has_options = not origin.file.endswith((".toml", ".py"))
     return describe_mistakes(text, _is_line, options=has_options) or " ".join(str(error).partition("\n")[0].split())
 

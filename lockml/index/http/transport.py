@@ -33,7 +33,7 @@ _FAILURES: Final = (
     *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
     *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
 )
-_PLAIN: Final = re.compile(  # what stays as it is: no name to encode, no port that goes without saying
+_PLAIN: Final = re.compile(  # what stays as it is: no name to encode, no default port
     r"(https?)://([a-z0-9][a-z0-9.-]*)(?::(?!80/|443/)([1-9][0-9]{0,3}))?"
     r"(/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*)"
 )

@@ -76,7 +76,7 @@ class Screen:
     def likely_releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
         """Yield what resolving will likely try of *project* within *bounds*, the first first.
 
-        Nothing is yielded where that is not cheap to tell: where hashes or direct references decide.
+        Nothing is yielded if that is not cheap to find out: if hashes or direct references decide.
         """
         if project.name in self._problem.allowed_hashes or project.name in self._problem.references:
             return
