@@ -138,7 +138,7 @@ def test_tables_of_pyproject_are_read_and_faults_have_their_lines(folder: Path) 
     ("text", "told"),
     [
         ("built = 3\n", "error: lockml.toml: 'built' is not a list of tables"),
-        ("[[built]]\nname = 'x'\n[[built]]\n", "error: lockml.toml:1: [[built]]: 'version' must be a text"),
+        ("[[built]]\nname = 'x'\n[[built]]\n", "error: lockml.toml:1: [[built]]: 'version' must be a string"),
     ],
 )
 def test_configuration_that_is_none_is_told(folder: Path, text: str, told: str) -> None:
