@@ -78,11 +78,7 @@ _NOT_YET: tuple[str, ...] = (
     "docs/usage.md",
     "lockml/api/",
     "lockml/cli/",
-    "lockml/direct/",
-    "lockml/index/",
     "lockml/lock/",
-    "lockml/requirements/",
-    "lockml/resolution/",
 )
 
 _FOLDERS = ("lockml", "docs", "examples", "benchmarks", "fixtures")
