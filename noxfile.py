@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = False
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-QUICK = ("-m", "unit", "-n", "auto", "--dist", "loadgroup", "-W", "error::ResourceWarning", "-p", "no:cacheprovider")
+QUICK = ("-m", "unit", "-n", "auto", "-W", "error::ResourceWarning", "-p", "no:cacheprovider")
 
 
 @nox.session

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +25,7 @@ _OF_EXTRAS = (
     *("schemathesis", "trustme", "uv", "zensical"),
 )
 """What modules of tests import and lockml itself can do without."""
-_ENGINE = "engine"
+_ENGINE = "tests/engine/"
 _LONG = 40  # bytes
 _FOLDERS = {"audit/store": "sqlalchemy", "engine": "uv"}
 """What the conftest.py of a folder imports of them."""
@@ -72,25 +73,30 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) and len(val) > _LONG else None
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Begin with the first group where pytest-xdist runs several at once (``-n auto --dist loadgroup``)."""
-    config.option.loadscopereorder = False
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if not _has(item, _NOT_QUICK):
             item.add_marker("unit")
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-        items.sort(key=lambda item: _group(item) != _ENGINE)
+    if hasattr(config, "workerinput"):  # of pytest-xdist
+        items.sort(key=lambda item: _group(item.nodeid) != _ENGINE)
 
 
-def _group(item: pytest.Item) -> str:
-    """Return what runs on one worker: all tests of one Docker engine, which are begun first, or those of one module."""
-    return _ENGINE if "docker" in getattr(item, "fixturenames", ()) else item.nodeid.partition("::")[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker of ``-n auto`` whole modules, and one worker all that share a Docker engine, to begin with."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # tests run without it, too
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def _group(nodeid: str) -> str:
+    return _ENGINE if nodeid.startswith(_ENGINE) else nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)

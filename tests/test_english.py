@@ -65,20 +65,12 @@ _NOT_YET: tuple[str, ...] = (
     "docs/config.schema.json",
     "docs/reference/",
     "docs/api.md",
-    "docs/audit",
-    "docs/fleet.schema.json",
     "docs/locks.md",
     "docs/reference.md",
     "docs/usage.md",
-    "examples/audit",
     "lockml/api/",
-    "lockml/audit/",
     "lockml/cli/",
-    "lockml/direct/",
-    "lockml/index/",
     "lockml/lock/",
-    "lockml/requirements/",
-    "lockml/resolution/",
 )
 
 _FOLDERS = ("lockml", "docs", "examples", "benchmarks", "fixtures")

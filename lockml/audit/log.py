@@ -16,9 +16,9 @@ __all__ = ["Log"]
 Level = Literal["info", "warning", "error"]
 _LEVELS: Final[dict[str, Level]] = {
     "lost": "error",
-    "not-told": "error",
+    "not-sent": "error",
     "worker-lost": "error",
-    "not-told-yet": "warning",
+    "not-sent-yet": "warning",
     "retried": "warning",
     "sent-again": "warning",
     "spooled": "warning",

@@ -1,7 +1,7 @@
-"""A source tree in, the metadata that its build backend makes out, and with what they were built (PEP 517, 518).
+"""Builds the metadata of a source tree with its build backend, and records what built them (PEP 517, 518).
 
-The backend runs in an environment of its own that holds nothing but the build requirements, which are resolved by the
-policy of the lock, taken as wheels only and checked by their hashes.
+The backend runs in a separate environment that holds only the build requirements. These are resolved by the policy of
+the lock, from wheels only, and checked by their hashes.
 """
 
 import os

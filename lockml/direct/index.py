@@ -47,8 +47,8 @@ _T = TypeVar("_T")
 class SourceSettings(Struct, frozen=True, kw_only=True):
     """What opening sources depends on: relative paths are seen from *folder*, builds run on *host*.
 
-    *commits* are those to keep for repositories, by their source key, as an earlier lock pinned them; *indexes* tells
-    apart from where build requirements come.
+    *commits* are those to keep for repositories, by their source key, as an earlier lock pinned them; *indexes*
+    distinguishes where build requirements come from.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class SourceIndex(ForwardingIndex):
         self._built: dict[tuple[object, ...], CoreMetadata | MetadataError] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; one that only a build knows is built where that is allowed."""
+        """Return what *file* says about itself; one that only a build knows is built where that is allowed."""
         try:
             return self._index.metadata(file)
         except DynamicMetadataError:

@@ -1,4 +1,4 @@
-"""The files of a source tree in, the metadata that it states without a build out (PEP 621, 643)."""
+"""Reads the metadata that a source tree states without a build (PEP 621, 643)."""
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A table of ``[[built]]`` in; a project that the user's image builds, and that no index is asked for, out, and back.
+"""Reads and writes a table of ``[[built]]``: a project that the user's image builds, and no index is asked for.
 
 The source is a git repository at a commit, or a source archive with its SHA-256 (PEP 440 direct references).
 """
@@ -190,14 +190,14 @@ def _source(text: str) -> RepositoryReference | ArchiveReference:
     try:
         reference = parse_reference(text)
     except BadReferenceError as error:
-        raise ValueError(f"{redact(text)!r} is no source: {error}") from error
+        raise ValueError(f"{redact(text)!r} is not a source: {error}") from error
     match reference:
         case RepositoryReference(revision=revision) if revision is not None:
             raise ValueError(f"{redact(text)!r} names {revision!r}: write the commit under `commit`")
         case RepositoryReference():
             return reference
         case ArchiveReference() if reference.filename.endswith(".whl"):
-            raise ValueError(f"{redact(text)!r} is a wheel, which nobody builds: ask for it in the inputs")
+            raise ValueError(f"{redact(text)!r} is a wheel, which needs no build: ask for it in the inputs")
         case ArchiveReference():
             if reference.hashes or reference.weak_hashes:
                 raise ValueError(f"{redact(text)!r} has a hash behind #: write it as `sha256`")

@@ -1,4 +1,4 @@
-"""Text of a conda environment.yml or of pixi's manifest in, what it asks pip and pypi for out."""
+"""Reads what a conda environment.yml or a manifest of pixi asks pip and PyPI for."""
 
 import tomllib
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Text of a requirement file in, its logical lines with their line numbers out.
+"""Splits the text of a requirement file into logical lines with their line numbers.
 
 The grammar is pip's: a backslash joins lines, ``#`` at the start or after a space begins a comment, ``${NAME}`` is
 replaced from the environment.

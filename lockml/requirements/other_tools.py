@@ -1,4 +1,4 @@
-"""A pyproject.toml in; what uv, Poetry, PDM and Hatch add to its dependencies, or a note that it is not read, out.
+"""Reads what uv, Poetry, PDM and Hatch add to the dependencies of a pyproject.toml, or notes that it is not read.
 
 uv's ``constraint-dependencies`` and ``override-dependencies`` count, as do the words of Hatch and PDM for the folder of
 the project. Where else a tool would take a project from is a note, as it changes which files are locked.

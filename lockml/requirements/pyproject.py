@@ -1,4 +1,4 @@
-"""Text of a pyproject.toml in; its dependencies, those of chosen extras and groups, out (PEP 621, 735)."""
+"""Reads the dependencies of a pyproject.toml, with those of chosen extras and groups (PEP 621, 735)."""
 
 import posixpath
 import tomllib
@@ -73,7 +73,7 @@ def _is_own(requirement: Requirement, name: NormalizedName) -> bool:
 
 
 def _notes_on_own(listed: Sequence[Requirement], own: NormalizedName) -> Iterator[str]:
-    """Yield which lines of groups are the project itself, so that nobody looks for it on an index."""
+    """Yield which lines of groups are the project itself, which no index is asked for."""
     for each in listed:
         if _is_own(each, own):
             extras = f" with {', '.join(each.extras)}" if each.extras else ""

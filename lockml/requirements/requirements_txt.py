@@ -1,6 +1,6 @@
-"""Requirement files in, `RequirementSet` out: pip's requirement file format, as far as resolving needs it.
+"""Reads pip's requirement file format, as far as resolving needs it, as a `RequirementSet`.
 
-Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of `_OPTIONS`.
+Requirements are those of PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of `_OPTIONS`.
 """
 
 import posixpath
@@ -268,7 +268,7 @@ def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
 
 
 def _unquoted(text: str) -> str:
-    """Return the path that *text*, the value of an option, is: in quotes as a whole, or as it stands."""
+    """Return the path that *text*, the value of an option, is, with or without quotes around it."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 

@@ -1,4 +1,4 @@
-"""Text of a Python script in, the requirements of its inline metadata block out (PEP 723)."""
+"""Reads the requirements of the inline metadata block of a Python script (PEP 723)."""
 
 import re
 import tomllib

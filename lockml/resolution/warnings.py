@@ -1,4 +1,4 @@
-"""What a search found in; what the user should know of it that hinders nothing, a sentence each, out."""
+"""Warns of what is unusual about the result of a search and does not prevent it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -110,9 +110,9 @@ def _prerelease_warnings(solved: Solved) -> Iterator[str]:
     for pin in unnamed:
         of_several, alone[f"{pin.name} {pin.version}"] = _why_prerelease(pin, solved)
         by_reason.setdefault(of_several, []).append(f"{pin.name} {pin.version}")
-    told = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
+    shown = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
     subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
-    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(told)}"
+    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(shown)}"
 
 
 def _few(words: list[str]) -> str:

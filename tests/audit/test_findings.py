@@ -80,7 +80,7 @@ def test_target_drifts_if_and_only_if_errors_are_open_that_count(
 def test_severity_is_the_fleets_before_the_usual() -> None:
     kept, ignored = judged([NUMPY, YANKED], {"yanked": "error", "version": "ignore"})
     assert [(each.name, each.severity) for each in kept] == [("torch", "error")]
-    assert [(each.finding.name, each.reason) for each in ignored] == [("numpy", "the fleet ignores version")]
+    assert [(each.finding.name, each.reason) for each in ignored] == [("numpy", "the fleet file ignores version")]
     assert [each.severity for each in judged([make_finding("a", kind="newer-release")], {})[0]] == ["note"]
 
 

@@ -68,7 +68,7 @@ def test_log_without_a_stream_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "level"), [("run", "info"), ("not-told-yet", "warning"), ("worker-lost", "error"), ("x-failed", "error")]
+    ("event", "level"), [("run", "info"), ("not-sent-yet", "warning"), ("worker-lost", "error"), ("x-failed", "error")]
 )
 def test_level_is_that_of_the_event(event: str, level: str) -> None:
     stream = io.StringIO()

@@ -179,11 +179,11 @@ def test_folder_is_named_as_pip_takes_it(line: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("six --extra-index-url https://x.example", "the option --extra-index-url stands on a line of its own"),
-        ("six -i https://x.example", "the option -i stands on a line of its own"),
+        ("six --extra-index-url https://x.example", "the option --extra-index-url belongs on its own line"),
+        ("six -i https://x.example", "the option -i belongs on its own line"),
         ("--config-settings a=b", "option '--config-settings' is not supported in a requirement file"),
-        ("six=>1", "'=>' is no operator: the equals sign comes last; write six>=1"),
-        ("six=1.0=py311_0", "versions are compared with ==, not with =; write six==1.0"),
+        ("six=>1", "'=>' is not an operator: write the equals sign last; write six>=1"),
+        ("six=1.0=py311_0", "compare versions with ==, not with =; write six==1.0"),
         ("six\u00a0>=1", "character 4 is '\\xa0' (U+00A0 NO-BREAK SPACE); write six >=1"),
     ],
 )

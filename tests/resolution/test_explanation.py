@@ -93,9 +93,9 @@ def test_older_release_that_does_is_found() -> None:
             "conflict: numpy<2 (base.in:2), pandas (requirements.in:2), numpy>=2",
         ),
         ("conflict: numpy<2 (base.in:2), ", "conflict: "),
-        ("let numpy 2.0.2 in", "let numpy 1.26.4 in"),
-        ("let numpy 2.0.2 in", "let numpy 2.0.3 in"),
-        ("requirements.in:3: let", "requirements.in:2: let"),
+        ("to allow numpy 2.0.2", "to allow numpy 1.26.4"),
+        ("to allow numpy 2.0.2", "to allow numpy 2.0.3"),
+        ("requirements.in:3: change", "requirements.in:2: change"),
         ("  any of these changes", "  perhaps one of these changes"),
     ],
 )

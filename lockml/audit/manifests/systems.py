@@ -39,7 +39,7 @@ ProtectSystem=strict
 ReadWritePaths={words}
 StateDirectory=lockml
 CacheDirectory=lockml
-Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
+Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml TMPDIR=/var/lib/lockml
 EnvironmentFile=-{variables}
 """
 _ONCE: Final = """\
@@ -178,7 +178,11 @@ def _container(settings: ManifestSettings, name: str, command: str, *arguments: 
         "image": settings.image,
         "args": ["audit", command, "--fleet", f"/fleet/{settings.file}", *arguments],
         "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": not settings.secrets}}],
-        "env": [{"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"}, {"name": "LOCKML_STATE_DIR", "value": _WORK}],
+        "env": [
+            {"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": _WORK},
+            {"name": "TMPDIR", "value": _WORK},  # the root file system is read-only
+        ],
         "securityContext": _RESTRICTED,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": _WORK}],

@@ -1,4 +1,4 @@
-"""A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
+"""The ASGI application that serves the pages, the API and the metrics of a store."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -40,9 +40,9 @@ def build_app(
     alive: Callable[[], bool] = lambda: True,
     clock: Clock = utc_now,
 ) -> Starlette:
-    """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
+    """Return the application for *store*, for users who have *token*, under the names *hosts*, or any without them.
 
-    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz`` tells.
+    *actions* says who may change something, *alive* whether the scheduler runs, which ``/healthz`` reports.
     """
     login = Login(token, clock) if token is not None else None
     forms = Forms(login, actions)

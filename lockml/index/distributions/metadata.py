@@ -292,7 +292,7 @@ def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
         try:
             specifier, marker = _specifier(within or bare), _marker(marker)
         except (InvalidSpecifier, InvalidMarker):
-            pass  # told in the words of packaging
+            pass  # packaging says it below
         else:
             return canonicalize_name(name), _extras(extras.split(",") if extras else ()), specifier, marker, ""
     needed = Requirement(text)

@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 def read_part(file: DistributionFile, *, client: HttpClient, cache: Cache) -> Part | None:
-    """Return the first PKG-INFO of the source archive *file*, None where the whole archive has to be read.
+    """Return the first PKG-INFO of the source archive *file*, None if the whole archive has to be read.
 
     Raises DynamicMetadataError where it is so large that it is not read to find one, MissingFileError,
     PackageIndexError.
@@ -112,7 +112,7 @@ class _Front:
         return self._start
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Forget what came of an attempt that broke off; raises _EnoughError for another part than was asked for."""
+        """Forget what came of an attempt that failed; raises _EnoughError for another part than the one asked for."""
         span = SPAN.fullmatch(headers.get("content-range", ""))
         self._is_part = "content-range" in headers
         self._wanted = self._stop

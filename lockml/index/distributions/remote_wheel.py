@@ -20,7 +20,7 @@ from lockml.index.model import DistributionFile, MetadataError
 __all__ = ["SPAN", "RangeError", "Ranges", "archive_of", "is_of_range", "read_wheel"]
 
 SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-"""What a part of a file says of itself: its first byte, its last, and how many the file has."""
+"""The range of a part of a file: its first byte, its last, and how many the file has."""
 
 _T = TypeVar("_T")
 

@@ -24,13 +24,13 @@ _MAX_METADATA: Final = 8 << 20
 _MOST_ON_TOP: Final = 16  # PKG-INFO in the directory of a zip, which can have one content under each
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_ENTRIES: Final = 200_000
-_MAX_EXTENSION: Final = 1 << 20  # bytes of a name, or of other attributes, that stand before an entry
+_MAX_EXTENSION: Final = 1 << 20  # bytes of a name, or of other attributes, before an entry
 _MAX_EXTENSIONS: Final = 16 << 20  # bytes of all of them
 _MAX_MEMBERS: Final = 20_000  # of a file that is several compressed ones
 _PIECE: Final = 1 << 16
 _UNPACKED_PIECE: Final = 1 << 20
 _MAX_MEMORY: Final = 256 << 20  # bytes that a decompressor of xz may want
-_LOCAL_HEADER: Final = 1 << 10  # bytes, more than what stands before a member of a zip
+_LOCAL_HEADER: Final = 1 << 10  # bytes, more than what precedes a member of a zip
 _BLOCK: Final = 512
 _EXTENSIONS: Final = frozenset((b"L", b"K", b"x", b"X", b"g"))
 _OLD_FILE: Final = b"\0"  # a folder where its name ends in a slash
@@ -59,7 +59,7 @@ def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
 def find_in_front(front: bytes, filename: str) -> bytes | None:
     """Return the first PKG-INFO on top of the tar that begins with *front*, None where it is not in there."""
     pieces = (front[start : start + _PIECE] for start in range(0, len(front), _PIECE))  # each is copied many times
-    with suppress(_CutError, MetadataError, *_DAMAGED):  # the whole archive tells, and says why it cannot be read
+    with suppress(_CutError, MetadataError, *_DAMAGED):  # reading the whole archive says why it cannot be read
         return next(_on_top(_Bytes(_unpacked(pieces, filename))), None)
     return None
 
@@ -97,7 +97,7 @@ def _only(contents: Iterator[bytes]) -> bytes:
     """Return the one content of all *contents*, of which no more than two are held."""
     first = next(contents, None)
     if first is None:
-        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can tell what it needs")
+        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can say what it needs")
     if any(content != first for content in contents):
         raise MetadataError("it has PKG-INFO that differ, of which installers would take the last")
     if len(first) > _MAX_METADATA:
@@ -177,7 +177,7 @@ class _Bytes:
         self._pieces = pieces
         self._held = bytearray()
         self.position = 0
-        self.extensions = 0  # bytes of what stands before entries
+        self.extensions = 0  # bytes of what precedes entries
 
     def read(self, count: int) -> bytes:
         while len(self._held) < count:
@@ -221,7 +221,7 @@ class _Bytes:
 
 
 class _Extension(Struct):
-    """What stands before an entry in place of what its header says (GNU's long names, pax)."""
+    """The name and size before an entry that replace those of its header (GNU's long names, pax)."""
 
     name: bytes | None = None
     size: int | None = None
@@ -282,7 +282,7 @@ def _require_one_reading(kind: bytes, size: int, names: Iterable[bytes]) -> None
 
 def _content(archive: _Bytes, size: int, limit: int) -> bytes:
     if size > limit:
-        raise MetadataError(f"its PKG-INFO, or what stands before an entry, has {size} bytes")
+        raise MetadataError(f"its PKG-INFO, or what precedes an entry, has {size} bytes")
     content = archive.read(size)
     archive.skip(_padded(size) - size)
     return content
@@ -291,7 +291,7 @@ def _content(archive: _Bytes, size: int, limit: int) -> bytes:
 def _extension_content(archive: _Bytes, size: int) -> bytes:
     archive.extensions += size
     if archive.extensions > _MAX_EXTENSIONS:  # each record takes time
-        raise unclear(f"more than {_MAX_EXTENSIONS} bytes of names and attributes stand before its entries")
+        raise unclear(f"more than {_MAX_EXTENSIONS} bytes of names and attributes precede its entries")
     return _content(archive, size, _MAX_EXTENSION)
 
 

@@ -88,7 +88,7 @@ class Spool:
         self._content.close()
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Forget what came of an attempt that broke off."""
+        """Forget what came of an attempt that failed."""
         self._content.seek(0)
         self._content.truncate()
         self._hashers = _hashers(self._entry)
@@ -96,7 +96,7 @@ class Spool:
         self._kind = headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raises PackageIndexError where they are more than the page tells of."""
+        """Take the next bytes; raises PackageIndexError if they are more than the page says."""
         if self._stopped():
             raise PackageIndexError(redact(self._entry.url), "was not fetched to its end")
         self.size += len(chunk)
@@ -109,7 +109,7 @@ class Spool:
                 self._content = self._on_disk(self._content)
             self._content.write(chunk)
         except OSError as error:
-            problem = f"cannot be written for a while ({error.strerror})"
+            problem = f"cannot be stored temporarily ({error.strerror})"
             hint = f"make room in {setting('cache-dir')}"
             raise PackageIndexError(redact(self._entry.url), problem, hint=hint) from error
 

@@ -36,13 +36,13 @@ def public_index_url() -> str:
 
 
 def certificates() -> Path | None:
-    """Return the file of certificate authorities that pip is told to trust, or None for the system's."""
+    """Return the file of certificate authorities that pip is configured to trust, or None for the system's."""
     configured = _setting("cert")
     return Path(configured) if configured else None
 
 
 def client_certificate() -> Path | None:
-    """Return the file of the certificate and key that pip is told to show to servers, None for none."""
+    """Return the file of the certificate and key that pip is configured to show to servers, None for none."""
     configured = _setting("client-cert")
     return Path(configured) if configured else None
 
@@ -66,9 +66,9 @@ def _setting(name: str) -> str | None:
 
 
 def _line_of(error: Exception) -> str:
-    """Return ``:LINE`` of a fault, not the line itself, which may hold a login; "" where no line is told."""
-    told = getattr(error, "errors", None) or [(getattr(error, "lineno", None),)]
-    return f":{told[0][0]}" if isinstance(told[0][0], int) else ""
+    """Return ``:LINE`` of a fault, not the line itself, which may hold a login; "" if no line is known."""
+    places = getattr(error, "errors", None) or [(getattr(error, "lineno", None),)]
+    return f":{places[0][0]}" if isinstance(places[0][0], int) else ""
 
 
 def _files() -> Iterator[Path]:

@@ -1,6 +1,6 @@
-"""Sends one HTTP request over kept connections: all that knows httpcore here.
+"""Sends one HTTP request over kept connections: the only module that uses httpcore.
 
-It is loaded only when something is fetched; httpx, which stands on httpcore and takes as long again to load, only for
+It is loaded only when something is fetched; httpx, which builds on httpcore and takes as long again to load, only for
 proxies and for addresses that are not plain.
 """
 
@@ -65,7 +65,7 @@ class NetworkTransport:
 
     @property
     def idle(self) -> int:
-        """How many connections nobody uses."""
+        """How many connections are not in use."""
         return sum(map(len, self._idle.values()))
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class NetworkTransport:
             self._give_back(origin, connection)
 
     def _taken(self, origin: str, url: str, address: "Address") -> "_Connection":
-        """Return a connection to *origin*, where *url* is, that nobody uses."""
+        """Return a connection to *origin*, where *url* is, that is not in use."""
         with self._lock:
             idle = self._idle.get(origin)
             if idle:

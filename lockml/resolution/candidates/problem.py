@@ -24,7 +24,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     *overrides* replace every requirement on their projects, the empty one drops them; *allowed_hashes* are those of the
     only files that may be chosen; *references* are the direct references to each project that the user's lines lead to,
     *user_bounds* the bounds of those lines for each extra that they ask for: releases without it are rejected.
-    With *any_prerelease*, those that nobody names are tried too, after all others: the last resort. The *judgements*
+    With *any_prerelease*, those that no line names are tried too, after all others: the last resort. The *judgements*
     are those of the index, which other problems share. A *trial* only finds out whether there is an answer.
     """
 

@@ -23,7 +23,7 @@ from lockml.resolution.candidates.release import Release, judge_release
 __all__ = ["WITHHELD", "Screen"]
 
 _PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
-WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release, which nobody asks for")
+WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release that no line asks for")
 
 
 class Screen:
@@ -63,7 +63,7 @@ class Screen:
     def _refusal(self, name: NormalizedName, bounds: Collection[Bound], *, some_suits: bool) -> Rejection | None:
         """Return why no pre-release of *name* may be chosen; *some_suits*: another release within *bounds* may.
 
-        They are let in where a line of the user's or any of *bounds* names one, and where nothing else suits (PEP 440).
+        They are admitted if a line of the user's or any of *bounds* names one, and if nothing else suits (PEP 440).
         """
         if self._refuses_prereleases(name):
             return _PRERELEASE

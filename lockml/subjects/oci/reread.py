@@ -130,9 +130,9 @@ class Reread:
         return self._trees[number].node(path)
 
     def _read(self, source: Source, diff_id: str) -> LayerTree:
-        file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
         digest = hashlib.sha256()
         try:
+            file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
             with source() as stored:
                 plain = inflated(stored)
                 while chunk := plain.read(_CHUNK):

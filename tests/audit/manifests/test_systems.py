@@ -297,6 +297,16 @@ def test_unit_may_write_to_the_folder_of_the_store(store: str | None, folders: l
     assert f"ReadWritePaths={' '.join(folders)}\n" in unit
 
 
+def test_temporary_files_have_a_folder_that_is_writable() -> None:
+    """Processes of a pool meet at a socket there; /tmp is read-only in these pods, and by ProtectSystem=strict."""
+    for container in kubernetes("deployment.yaml", serve=True)["containers"]:
+        (folder,) = (each["value"] for each in container["env"] if each["name"] == "TMPDIR")
+        assert folder in [each["mountPath"] for each in container["volumeMounts"]]
+    unit = MANIFESTS["systemd"](settings())["lockml-audit.service"]
+    assert "TMPDIR=/var/lib/lockml\n" in unit
+    assert "StateDirectory=lockml\n" in unit
+
+
 @pytest.mark.parametrize("serve", [False, True])
 def test_kubectl_applies_the_files_of_the_manifest_and_no_others(serve: bool) -> None:
     """A folder may hold other objects of its user, which `apply -f .` would apply too."""

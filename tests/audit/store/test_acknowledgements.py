@@ -105,7 +105,7 @@ def test_only_what_the_page_showed_is_acknowledged(store: Store) -> None:
     assert store.acknowledgements.add(late, None, "known", NOON, NOON + DAY) == 2, "one counts, as was seen"
     assert store.acknowledgements.undo(1, NOON)
     assert store.acknowledgements.undo(2, NOON)
-    with pytest.raises(InputError, match="has more that is open than the page showed"):
+    with pytest.raises(InputError, match="has more open findings than the page showed"):
         store.acknowledgements.add(late, None, "known", NOON, NOON + DAY)
 
 
@@ -130,7 +130,7 @@ def test_file_of_unknown_bytes_is_not_acknowledged(store: Store) -> None:
     unknown = make_finding("x.so", kind="unattributed-file", path="/v/x.so", locked=None, found=None)
     known = replace(unknown, name="y.so", path="/v/y.so", found="sha256:1")
     changes(store, unknown, hours=0)
-    with pytest.raises(InputError, match="bytes are not known"):
+    with pytest.raises(InputError, match="only files with unknown bytes"):
         acknowledge(store, unknown)
     changes(store, unknown, known, hours=1)
     acknowledge(store, known)

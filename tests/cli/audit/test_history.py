@@ -27,7 +27,7 @@ def test_run_tells_what_of_it_was_acknowledged_since(tmp_path: Path) -> None:
     options = ("--store", "sqlite:///audit.db")
     first, second = (run_lockml("audit", "show", str(run), *options, folder=tmp_path).out for run in (1, 2))
     reason = f"known (acknowledged until {until:%Y-%m-%d %H:%M} UTC)"
-    assert f"since then {reason}" in first
+    assert f"now {reason}" in first
     assert f"accepted version numpy: {reason}" in second
     assert run_lockml("audit", "show", "here", *options, folder=tmp_path).out == second, "its last run"
     assert run_lockml("audit", "show", "nosuch", *options, folder=tmp_path).code == 2

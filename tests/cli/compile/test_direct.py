@@ -237,7 +237,7 @@ def test_dynamic_project_is_built_only_where_that_is_allowed(tmp_path: Path, url
     dynamic(tmp_path / "project", served)
     refused = compiled(tmp_path, url, "project/pyproject.toml")
     assert refused.code == 2
-    assert "project/pyproject.toml: its dependencies cannot be told" in refused.err
+    assert "project/pyproject.toml: its dependencies cannot be determined" in refused.err
     assert "--allow-build lib" in refused.err
     allowed = compiled(tmp_path, url, "project/pyproject.toml", "--allow-build", "lib")
     assert allowed.code == 0, allowed.err

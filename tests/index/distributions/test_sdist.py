@@ -294,7 +294,7 @@ def unpacked(plain: bytes, where: Path) -> set[bytes] | None:
     try:
         with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
             archive.extractall(where, filter="data")
-    except (tarfile.TarError, OSError, KeyError):
+    except (tarfile.TarError, OSError, KeyError, RecursionError):
         return None
     tops = [where, *(path for path in where.iterdir() if path.is_dir())]
     return {(top / "PKG-INFO").read_bytes() for top in tops if (top / "PKG-INFO").is_file()}

@@ -81,7 +81,7 @@ def test_public_index_does_not_learn_a_private_name_after_a_refusal() -> None:
     served = serving(corp=["1.0"], public=["2.0"])
     with index_of(served, at(PRIVATE), at(PUBLIC)) as index:
         found = index.elsewhere(PKG)
-    words = f"{PUBLIC} (to take it from there: --index public={PUBLIC} --index-only public=pkg)"
+    words = f"{PUBLIC} (to use it: --index public={PUBLIC} --index-only public=pkg)"
     assert (found.asked, found.others, found.unasked) == ((PRIVATE,), (), (words,))
     assert hosts(served) == ["corp.example"]
 

@@ -1,7 +1,9 @@
 import gzip
 import io
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,16 @@ def test_layer_is_read_again_once() -> None:
     found = [again(2, "/opt/a.py"), again(2, "/opt/none"), again(2, "/opt/a.py")]
     assert [each.read("/opt/a.py", 9) if each else None for each in found] == [b"x = 1", None, b"x = 1"]
     assert opened == [1]
+
+
+def test_layer_cannot_be_read_again_without_a_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    again = Reread()
+    again.add(1, lambda: nullcontext(StreamSource(io.BytesIO(LAYER))), digest(LAYER))
+    with pytest.raises(UnreadableError, match="cannot be read again"):
+        again(1, "/opt/a.py")
 
 
 def test_layer_that_is_another_when_it_is_read_again_is_refused() -> None:

@@ -101,7 +101,7 @@ def test_run_that_is_asked_for_waits_until_there_is_one(store: Store) -> None:
     client = client_of(store)
     form = {"target": "here", "next": "/targets/here", **token_of(client)}
     assert client.post("/actions/run", data=form).status_code == 303
-    assert "A run was asked for" in client.get("/targets/here").text
+    assert "Run requested" in client.get("/targets/here").text
     assert store.requests.all(NOON) == {"here": NOON + timedelta(minutes=1)}
     store.runs.record(make_result(hours=1), lambda *_: ())
     assert "A run was asked for" not in client.get("/targets/here").text
