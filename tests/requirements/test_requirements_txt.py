@@ -93,7 +93,7 @@ def test_every_fault_is_told_with_its_place() -> None:
         ("git+ext::sh -c id", "git over"),
         ("git+https://x.example/a.git@-oops", "is not a revision"),
         ("file://host/a", "cannot name the host 'host'"),
-        ("https://x.example/a.zip#subdirectory=../b", "leads out of it"),
+        ("https://x.example/a.zip#subdirectory=../b", "leads outside it"),
         ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is none"),
         ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
         ("numpy==1.0 --global-option=x", "build options behind a requirement"),
