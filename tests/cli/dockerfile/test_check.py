@@ -93,7 +93,7 @@ def test_image_of_another_file_is_told(folder: Path) -> None:
     (folder / "Other").write_text("FROM python:3.11-slim\nRUN pip install --no-cache-dir flask\n")
     outcome = run_lockml("dockerfile", "check", "Other", "--archive", "trainer.tar", "--level", "names", folder=folder)
     assert outcome.code == 1
-    assert "archive trainer.tar was not built from Other: its history has no step of it" in outcome.err
+    assert "archive trainer.tar was not built from Other: its history has none of its steps" in outcome.err
     assert outcome.out.count("the image was not built from this file: layer ") == 2
 
 
