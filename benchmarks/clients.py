@@ -3,8 +3,8 @@
     python benchmarks/clients.py --index-url http://127.0.0.1:8100/simple/ [INPUT.in ...] [--runs 5]
 
 `used` is httpx as lockml uses it, a pool for each connection; `pool` is httpx with one pool; `urllib3` has to be
-installed. Each stands behind the same `Transport`, and they take turns. Whole processes without a cache, no artifact
-identities, wall seconds, medians, as Markdown.
+installed. Each implements the same `Transport`, and the runs are interleaved. Whole processes without a cache or
+artifact identities, wall seconds, medians, as Markdown.
 """
 
 import argparse

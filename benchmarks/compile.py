@@ -6,7 +6,7 @@
 
 The index should be a replay with complete headers (ETag, max-age, `core-metadata`): run once with --record first, so
 that it has all that each tool asks for. Inputs are those of benchmarks/inputs and fixtures/inputs, where none is named;
-a line `# …; day: 2026-11-01; python: 3.12.4` says of which day the packages are, which every tool is told, and for
+a line `# …; day: 2026-11-01; python: 3.12.4` names the day of the packages, which every tool receives, and for
 which Python to lock. --hard takes scenarios of a TOML file in the form of problematic.toml (see the README of the
 shared data) instead. Whole processes, wall seconds, medians, lockml's processor seconds, and of the cold runs the most
 memory (MiB); the tools take turns in every round, in the other order each time. Modes:
@@ -203,8 +203,8 @@ def run(command: Sequence[str], folder: Path, limit: float) -> Usage | None:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            told = errors.read().decode(errors="replace")[-200:]
-            print(f"{' '.join(command[:3])} failed ({process.returncode}): {told}", file=sys.stderr)
+            message = errors.read().decode(errors="replace")[-200:]
+            print(f"{' '.join(command[:3])} failed ({process.returncode}): {message}", file=sys.stderr)
             return None
     return seconds, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
 
@@ -268,12 +268,12 @@ def curve(options: argparse.Namespace) -> str:
     """Return how a warm compile grows with pins, by more and more lines, and with targets."""
     inputs = [read_input(HERE / "inputs" / f"{name}.in") for name in ("mlops", "airflow")]
     lines = [line for each in inputs for line in _lines(each.text)]
-    told = ["| lines | targets | pins | seconds |", "|---|---|---|---|"]
+    rows = ["| lines | targets | pins | seconds |", "|---|---|---|---|"]
     for count, targets in [*((count, 1) for count in (1, 2, 4, 8, len(lines))), *((4, count) for count in (2, 3, 4))]:
         what = Input("curve", "".join(f"{line}\n" for line in lines[:count]), inputs[0].day)
         pins, seconds = _grown(what, TARGETS[:targets], options)
-        told.append(f"| {count} | {targets} | {pins} | {seconds} |")
-    return "\n".join(told) + "\n"
+        rows.append(f"| {count} | {targets} | {pins} | {seconds} |")
+    return "\n".join(rows) + "\n"
 
 
 def _grown(what: Input, targets: Sequence[str], options: argparse.Namespace) -> tuple[str, str]:

@@ -26,12 +26,12 @@ def main(folder: Path) -> None:
         source = decode(path.read_bytes(), path.relative_to(folder).as_posix())
         for finding in lint_dockerfile(source, Context(), Settings()):
             rows.append((source.name, source.position(finding.start).line, finding.code))
-    told = [(*row, verdicts.get(row, "?")) for row in dict.fromkeys(rows)]
-    right = sum(verdict == "right" for *_, verdict in told)
+    judged = [(*row, verdicts.get(row, "?")) for row in dict.fromkeys(rows)]
+    right = sum(verdict == "right" for *_, verdict in judged)
     faults = sum(code == "LK900" for *_, code in rows)
-    print(f"{len(files)} files, {len(told)} findings, {right} right, {faults} not parsed\n")
+    print(f"{len(files)} files, {len(judged)} findings, {right} right, {faults} not parsed\n")
     print("| file | line | rule | verdict |\n|---|---|---|---|")
-    for file, line, code, verdict in told:
+    for file, line, code, verdict in judged:
         print(f"| {file} | {line} | {code} | {verdict} |")
 
 

@@ -1,4 +1,4 @@
-"""Show that `lockml check --level files` tells the truth of environments: no false alarm, and no miss.
+"""Show that `lockml check --level files` is right about environments: no false alarm, and no miss.
 
     python -m benchmarks.truth build  --work DIR [--only PATTERN] [--minutes 20]
     python -m benchmarks.truth check  --work DIR [--only PATTERN] [--used]
@@ -44,7 +44,7 @@ def build_all(arguments: argparse.Namespace) -> int:
         began = time.monotonic()
         try:
             build(arguments.work, cell, (arguments.python, arguments.debian))
-        except Exception as error:  # told, and the others go on
+        except Exception as error:  # reported, and the others continue
             failed += 1
             print(f"{cell.name}: not built: {error}", flush=True)
         else:
@@ -62,11 +62,11 @@ def check_all(arguments: argparse.Namespace) -> int:
             kept = arguments.work / "results" / cell.group / f"{cell.installer}.{'used' if arguments.used else 'clean'}"
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(found.document(), indent=1))
-            print(f"{cell.name}: exit {found.code}, {told(found)} {done}", flush=True)
+            print(f"{cell.name}: exit {found.code}, {in_short(found)} {done}", flush=True)
     return report(arguments, quiet=True)
 
 
-def told(found: Checked) -> str:
+def in_short(found: Checked) -> str:
     """Return what was found in one line."""
     words = [f"{name} x{count}" for name, count in found.drifts]
     words += [f"problem: {each}" for each in found.problems]
@@ -82,7 +82,7 @@ def report(arguments: argparse.Namespace, *, quiet: bool = False) -> int:
         if any(results):
             alarms += sum(each.alarms for each in results if each)
             counts = [str(each.alarms) if each else "-" for each in results]
-            why = next((told(each) for each in results if each and each.code), "")
+            why = next((in_short(each) for each in results if each and each.code), "")
             limits = next((", ".join(each.limits) for each in reversed(results) if each), "")
             rows.append((cell.name, *counts, why[:160], limits))
     if not quiet:

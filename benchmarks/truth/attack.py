@@ -1,4 +1,4 @@
-"""Clean environments and a seed in, changes of them that `lockml check` judged wrongly out."""
+"""Change clean environments at random, from a seed, and list the changes that `lockml check` judges wrongly."""
 
 import argparse
 import fnmatch
@@ -53,7 +53,7 @@ class Arena:
         subprocess.run(["cp", "-a", "--reflink=auto", str(source), str(target)], check=True)
 
     def _states(self) -> dict[str, tuple[int, int]]:
-        """Return what shows a change of each file or link: nobody can set the time of a change of an inode."""
+        """Return what shows a change of each file or link: the change time of an inode cannot be set."""
         found = {}
         for folder, folders, names in os.walk(self.prefix):
             linked = [name for name in folders if Path(folder, name).is_symlink()]
@@ -99,11 +99,11 @@ def attack(arguments: argparse.Namespace) -> int:
     while made < arguments.count:
         chance.shuffle(kinds)
         for name in kinds[: arguments.count - made]:
-            told = _once(name, chance.sample(arenas, len(arenas)))
+            fault = _once(name, chance.sample(arenas, len(arenas)))
             made += 1
-            if told:
-                missed.append(told)
-                print(told, flush=True)
+            if fault:
+                missed.append(fault)
+                print(fault, flush=True)
     print(f"{made} changes of {len(kinds)} kinds with seed {arguments.seed}: {len(missed)} judged wrongly")
     return int(bool(missed))
 

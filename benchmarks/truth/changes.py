@@ -255,7 +255,7 @@ def setuid(victim: Victim) -> str:
 
 
 def edit_unlocked_tool(victim: Victim) -> str | None:
-    """Edit pip's or setuptools' own code, which nobody locked."""
+    """Edit the code of pip or setuptools, which are not locked."""
     names = ("pip/__init__.py", "setuptools/__init__.py", "distutils-precedence.pth", "_distutils_hack/__init__.py")
     paths = [victim.site / name for name in names if (victim.site / name).exists()]
     if not paths:
@@ -295,7 +295,7 @@ def link_to_identical(victim: Victim) -> str:
 
 
 def module_where_nobody_looks(victim: Victim) -> str:
-    """Add to a venv's lib/python3.11, which is on nobody's import path."""
+    """Add to a venv's lib/python3.11, which is on no import path."""
     path = victim.site.parent / "added_module.py"
     path.write_text(EVIL)
     return victim.brief(path)

@@ -1,4 +1,4 @@
-"""A path and a lock in, what `lockml check --level files` says of it out, in short."""
+"""Run `lockml check --level files` on a path, and summarise the result."""
 
 import json
 import time
@@ -55,7 +55,7 @@ def check(prefix: Path, lock: Path, cache: Path, *more: str) -> Checked:
         problem = (ended.err.strip()[-2000:] or "it printed no report",)
         return Checked(code=ended.code, drifts=(), details=(), limits=(), notes=(), problems=problem, seconds=seconds)
     kinds = Counter(f"{each['kind']} {each['name']}" for each in report["drifts"])
-    told = [note for each in report["environments"] for note in each["told"]]
+    notes = [note for each in report["environments"] for note in each["told"]]
     return Checked(
         code=ended.code,
         drifts=tuple(kinds.most_common()),
@@ -63,7 +63,7 @@ def check(prefix: Path, lock: Path, cache: Path, *more: str) -> Checked:
             :8
         ],
         limits=tuple(f"{each['code']} {each.get('count', '')}".strip() for each in report.get("limits", ())),
-        notes=tuple(f"{each['name']}: {each['text']}" for each in told)[:8],
+        notes=tuple(f"{each['name']}: {each['text']}" for each in notes)[:8],
         problems=tuple(
             f"{each['path']}: {each['reason']}" for one in report["environments"] for each in one["problems"]
         )[:8],

@@ -1,4 +1,4 @@
-"""Manipulations of what tells whose a file is: RECORDs, lists of other tools, entry points, scripts."""
+"""Manipulations of what decides the owner of a file: RECORDs, lists of other tools, entry points, scripts."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ _CONTENT = EVIL.encode()
 def mend_record(victim: Victim) -> str:
     record, path = victim.owned()
     victim.append(path)
-    victim.mend(record, path)
+    victim.fix_row(record, path)
     return victim.brief(path)
 
 
@@ -64,7 +64,7 @@ def row_of_another(victim: Victim) -> str | None:
 
 
 def made_up_tool(victim: Victim) -> str:
-    """Make up a distribution called wheel, which nobody counts."""
+    """Invent a distribution called wheel, which would not count."""
     folder = victim.site / "wheel-9.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: wheel\nVersion: 9\n")
@@ -115,7 +115,7 @@ def entry_points(victim: Victim) -> str:
     path.write_text((path.read_text() if there else "") + "\n[pytest11]\nadded = added_module\n")
     way = victim.random.choice(("nothing", "hash", "no hash"))
     if way == "hash" and there:
-        victim.mend(record, path)
+        victim.fix_row(record, path)
     elif way != "nothing" and not there:
         victim.add_row(record, f"{record.parent.name}/entry_points.txt", path.read_bytes() if way == "hash" else None)
     return f"{victim.brief(path)}, {way}"
@@ -125,7 +125,7 @@ def other_algorithm(victim: Victim) -> str:
     record, path = victim.owned()
     victim.append(path)
     algorithm = victim.random.choice(("blake2b", "blake2s", "sha3_256", "sha3_512", "sha512", "sha384"))
-    victim.mend(record, path, algorithm)
+    victim.fix_row(record, path, algorithm)
     if victim.random.random() < 0.5:
         victim.append(path)
         return f"{victim.brief(path)}, {algorithm} that does not fit"
@@ -146,7 +146,7 @@ def hash_removed(victim: Victim) -> str:
 def script_body(victim: Victim) -> str:
     record, path = victim.script()
     path.write_text(path.read_text().replace("import sys\n", f"import sys\n{EVIL}", 1) + EVIL)
-    victim.mend(record, path)
+    victim.fix_row(record, path)
     return victim.brief(path)
 
 
@@ -158,7 +158,7 @@ def script_first_line(victim: Victim) -> str:
     program.write_text("#!/bin/sh\necho changed\n")
     program.chmod(0o755)
     path.write_text(f"#!{program}\n{path.read_text().partition(chr(10))[2]}")
-    victim.mend(record, path)
+    victim.fix_row(record, path)
     return victim.brief(path)
 
 
@@ -181,7 +181,7 @@ def other_version(victim: Victim) -> str:
     path = record.parent / "METADATA"
     text = path.read_text().splitlines(keepends=True)
     path.write_text("".join("Version: 0.0.1\n" if line.startswith("Version:") else line for line in text))
-    victim.mend(record, path)
+    victim.fix_row(record, path)
     return victim.brief(path)
 
 

@@ -1,4 +1,4 @@
-"""A group of wheels in, an environment that one of many installers made of it out.
+"""Build an environment from a group of wheels with one of many installers.
 
 Each installer that is no pip of the environment itself has a virtual environment of its own below the work folder.
 """

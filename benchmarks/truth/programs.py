@@ -1,4 +1,4 @@
-"""Commands in, what they printed out; none of them sees this machine's settings of Python, pip or lockml."""
+"""Run commands without this machine's settings of Python, pip or lockml, and return their output."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""An environment in, the same environment after its modules were imported and its scripts were run."""
+"""Use an environment: import its modules and run its scripts."""
 
 import subprocess
 import tempfile

@@ -93,7 +93,7 @@ class Victim:
         rest = ["", ""] if content is None else [digest(content, algorithm), str(len(content))]
         self.write_rows(record, [*self.rows(record), [path, *rest]])
 
-    def mend(self, record: Path, path: Path, algorithm: str = "sha256") -> None:
+    def fix_row(self, record: Path, path: Path, algorithm: str = "sha256") -> None:
         """Let *record* say of *path* what it holds now."""
         rows, content = self.rows(record), path.read_bytes()
         for row in rows:

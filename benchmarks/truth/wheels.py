@@ -1,4 +1,4 @@
-"""The listed wheels in, a folder of them and a lock for each group out."""
+"""Download the listed wheels, and lock each group."""
 
 import json
 import subprocess
@@ -94,5 +94,5 @@ def requirements(work: Path, group: Group) -> Path:
 
 
 def archive_options(work: Path, group: Group) -> list[str]:
-    """Return how pip, uv and pex are told to take nothing but the group's folder."""
+    """Return the options that restrict pip, uv and pex to the group's folder."""
     return ["--no-index", "--find-links", str(work / "wheelhouse" / group.name)]
