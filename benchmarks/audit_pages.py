@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from lockml.audit.config.model import AuditSettings, AuditTarget
 from lockml.audit.findings import group_of
 from lockml.audit.model import Finding, RunResult
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from lockml.subjects.open import SubjectName
@@ -88,7 +88,8 @@ def fill(store: Store, targets: int, findings: int) -> None:
             )
             store.runs.record(result, lambda *_: ())
     example = next(findings_of(0, 1))
-    store.acknowledgements.add(Seen(group=group_of(example)), None, "known", datetime.now(UTC), now + timedelta(days=7))
+    scope = FindingScope(group=group_of(example))
+    store.acknowledgements.add(scope, None, "known", datetime.now(UTC), now + timedelta(days=7))
 
 
 def measure(store: Store, runs: int) -> None:

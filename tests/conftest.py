@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -21,9 +22,11 @@ _OF_EXTRAS = (
     *("alembic", "apprise", "celery", "cronsim", "jinja2", "kombu", "pebble", "prometheus_client", "psycopg"),
     *("sqlalchemy", "starlette", "uvicorn"),  # so far of audit and fleet, the rest of dev
     *("axe_playwright_python", "cyclonedx", "httpx2", "isal", "jsonschema", "kubernetes_validate", "playwright"),
-    *("schemathesis", "trustme", "uv"),
+    *("schemathesis", "trustme", "uv", "zensical"),
 )
 """What modules of tests import and lockml itself can do without."""
+_ENGINE = "tests/engine/"
+_LONG = 40  # bytes
 _FOLDERS = {"audit/store": "sqlalchemy", "engine": "uv"}
 """What the conftest.py of a folder imports of them."""
 _LEFT_OUT = {} if _IN_CI else {folder: name for folder, name in _FOLDERS.items() if find_spec(name) is None}
@@ -65,11 +68,35 @@ def _has(item: pytest.Item, markers: tuple[str, ...]) -> bool:
     return any(item.get_closest_marker(marker) for marker in markers)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long content by its parameter: some, such as an archive, is other bytes on each worker."""
+    return argname if isinstance(val, bytes) and len(val) > _LONG else None
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if not _has(item, _NOT_QUICK):
             item.add_marker("unit")
+    if hasattr(config, "workerinput"):  # of pytest-xdist
+        items.sort(key=lambda item: _group(item.nodeid) != _ENGINE)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker of ``-n auto`` whole modules, and one worker all that share a Docker engine, to begin with."""
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # tests run without it, too
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def _group(nodeid: str) -> str:
+    return _ENGINE if nodeid.startswith(_ENGINE) else nodeid.partition("::")[0]
 
 
 @pytest.fixture(autouse=True)

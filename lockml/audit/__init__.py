@@ -1,1 +1,1 @@
-"""A fleet and a schedule in; runs, their history, alerts and pages out."""
+"""The audit of a fleet: scheduled runs, their history, notifications and pages."""

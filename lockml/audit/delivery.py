@@ -1,4 +1,4 @@
-"""Messages that are due in, notifications out: Apprise sends them, to Slack, by mail, to webhooks."""
+"""The delivery of messages that are due, by Apprise: to Slack, by mail, to webhooks."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,22 +11,24 @@ from lockml.audit.messages import Notice, due_after_quiet, notice_of
 from lockml.audit.store.outbox import SENT, Outbox, WaitingMessage
 from lockml.common.errors import InputError
 
-__all__ = ["Delivery", "Send", "check_addresses", "send_by_apprise"]
+__all__ = ["SHORT_GAP", "Delivery", "Send", "check_addresses", "send_by_apprise"]
 
 _LEASE: Final = timedelta(minutes=5)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=1)
 _MOST_ATTEMPTS: Final = 50
 _FOREIGN: Final = timedelta(days=1)
-_SHORT_GAP: Final = timedelta(seconds=30)  # after the first message to an address
-_LONG_GAP: Final = timedelta(minutes=5)  # after the second, until it was quiet for twice as long
+SHORT_GAP: Final = timedelta(seconds=30)
+"""The pause after the first message to an address."""
+
+_LONG_GAP: Final = timedelta(minutes=5)  # after the second, until there was none for twice as long
 
 Send = Callable[[str, Notice], str | None]
-"""Apprise's address and what to send in; why it could not be sent out, None where it was."""
+"""Sends a notice to an address of Apprise and returns the error, None if there is none."""
 
 
 class Delivery:
-    """Sends what is due, each message by one process, again where it could not be."""
+    """Sends messages that are due, each by one process, and tries again after a failure."""
 
     def __init__(self, outbox: Outbox, owner: str, log: Log, send: Send) -> None:
         self._outbox = outbox
@@ -37,10 +39,10 @@ class Delivery:
     def deliver(
         self, rules: Mapping[str, NotifyRule], now: datetime, base_url: str | None = None, *, paced: bool = True
     ) -> list[str]:
-        """Send what is due at *now* by the rules of these names, and return why something could not be sent.
+        """Send the messages that are due at *now* by *rules*, by name, and return an error for each failure.
 
-        What is due for one address goes together, and where it is *paced* not more often than its reader can bear.
-        *base_url* is where the pages are. Raises StoreError.
+        Messages to one address go in one notice; if *paced*, an address does not get notices too often. *base_url* is
+        the address of the pages. Raises StoreError.
         """
         failures: list[str] = []
         batches: dict[tuple[str, int], list[list[WaitingMessage]]] = {}
@@ -59,79 +61,79 @@ class Delivery:
         return failures
 
     def _next(self, rule: str, address: int, now: datetime) -> datetime:
-        """Return when an address may be sent to again: the first at once, a second soon, then what has gathered."""
+        """Return when an address may get its next notice: the first at once, the second soon, then one in a while."""
         lately = self._outbox.sendings(rule, address, now - 2 * _LONG_GAP)
         if not lately:
             return now
-        return lately[0] + (_SHORT_GAP if len(lately) == 1 else _LONG_GAP)
+        return lately[0] + (SHORT_GAP if len(lately) == 1 else _LONG_GAP)
 
     def _ready(
         self, rule: NotifyRule, groups: Sequence[list[WaitingMessage]], now: datetime, pace: datetime
     ) -> list[list[WaitingMessage]]:
-        """Return what is sent now, and let the rest wait: it is quiet, or the same was told lately, or too often."""
+        """Return the messages to send now; the others wait: quiet hours, recently sent, or too many notices."""
         quiet = due_after_quiet(rule, now)
-        for until, reason in ((quiet, "quiet hours"), (pace, "sent together with what gathers meanwhile")):
+        for until, reason in ((quiet, "quiet hours"), (pace, "delayed to join later messages")):
             if until > now:
                 self._outbox.postpone([message.id for group in groups for message in group], until, reason)
                 return []
         ready = []
         for group in groups:
-            repeated = self._told_lately(rule, group, now)
+            repeated = self._sent_lately(rule, group, now)
             if repeated is None:
                 ready.append(group)
             else:
-                self._outbox.postpone([message.id for message in group], repeated, "the same was told lately")
+                self._outbox.postpone([message.id for message in group], repeated, "the same text was sent recently")
         return ready
 
-    def _told_lately(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> datetime | None:
-        """Return until when *group* waits, as the same was told lately; None where something in it is new."""
+    def _sent_lately(self, rule: NotifyRule, group: Sequence[WaitingMessage], now: datetime) -> datetime | None:
+        """Return until when *group* waits because its texts were sent recently, None if one of them was not."""
         moments = [self._outbox.last_sent(message) for message in group]
         lately = [sent + rule.repeat for sent in moments if sent is not None and sent + rule.repeat > now]
         return max(lately) if len(lately) == len(group) else None
 
     def _put_off(self, group: Sequence[WaitingMessage], now: datetime) -> None:
-        """Keep for a day what another process may know the address of; after that the fleet file has it no more."""
+        """Keep messages without a known address for a day, as another process may know it; then drop them."""
         old = [message.id for message in group if now - message.created > _FOREIGN]
-        self._outbox.settle(old, now, "the fleet file does not have its address any more")
+        self._outbox.settle(old, now, "the fleet file no longer has its address")
         young = [message.id for message in group if message.id not in old]
         self._outbox.postpone(young, now + timedelta(minutes=10), "this process does not know its address")
 
     def _send_batch(
         self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, base_url: str | None
     ) -> str | None:
-        told: list[Sequence[WaitingMessage]] = []
+        sent: list[Sequence[WaitingMessage]] = []
         empty: list[Sequence[WaitingMessage]] = []
         for group in groups:
-            (empty if notice_of([_contents(group)]) is None else told).append(group)
-        self._outbox.settle(_numbers(empty), now, "resolved before it was told")
-        notice = notice_of([_contents(group) for group in told], base_url)
+            (empty if notice_of([_contents(group)]) is None else sent).append(group)
+        self._outbox.settle(_numbers(empty), now, "resolved before it was sent")
+        notice = notice_of([_contents(group) for group in sent], base_url)
         if notice is None:
             return None
-        failure = self._send(rule.urls[told[0][0].address], notice)
+        failure = self._send(rule.urls[sent[0][0].address], notice)
         if failure is None:
-            self._outbox.settle(_numbers(told), now, SENT, "sent", merged=_numbers(each for each in told if each[1:]))
-            self._log("told", rule=rule.name, targets=len(told), title=notice.title)
+            self._outbox.settle(_numbers(sent), now, SENT, "sent", merged=_numbers(each for each in sent if each[1:]))
+            self._log("sent", rule=rule.name, targets=len(sent), title=notice.title)
         else:
-            self._keep_failure(rule, told, now, failure, notice.title)
+            self._keep_failure(rule, sent, now, failure, notice.title)
         return failure
 
     def _keep_failure(
         self, rule: NotifyRule, groups: Sequence[Sequence[WaitingMessage]], now: datetime, failure: str, title: str
     ) -> None:
-        """Try *groups* again later, but for the messages that were tried often enough: each counts its own attempts."""
+        """Let *groups* wait for the next attempt; drop messages that had enough attempts of their own."""
         facts = {"rule": rule.name, "targets": len(groups), "title": title, "error": failure}
         messages = [message for group in groups for message in group]
         given_up = [message.id for message in messages if message.attempts + 1 >= _MOST_ATTEMPTS]
         if given_up:
             reason = f"given up after {_MOST_ATTEMPTS} attempts: {failure}"
             self._outbox.settle(given_up, now, reason, "given-up")
-            self._log("not-told", **facts, messages=len(given_up), attempts=_MOST_ATTEMPTS)
+            self._log("not-sent", **facts, messages=len(given_up), attempts=_MOST_ATTEMPTS)
         left = [message for message in messages if message.id not in set(given_up)]
         if left:
             attempts = max(message.attempts for message in left) + 1
             pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
             self._outbox.postpone([message.id for message in left], now + pause, failure, failed=True)
-            self._log("not-told-yet", **facts, attempts=attempts)
+            self._log("not-sent-yet", **facts, attempts=attempts)
 
 
 def _contents(group: Sequence[WaitingMessage]) -> list[dict[str, Any]]:
@@ -143,39 +145,39 @@ def _numbers(groups: Iterable[Sequence[WaitingMessage]]) -> list[int]:
 
 
 def _about(groups: Sequence[Sequence[WaitingMessage]]) -> str:
-    """Return which targets the messages are about."""
+    """Return the targets that the messages are about."""
     more = f" and {len(groups) - 1} more" if len(groups) > 1 else ""
     return f"on {groups[0][0].target}{more}"
 
 
 def send_by_apprise(url: str, notice: Notice) -> str | None:
-    """Send *notice* to *url*, and say why that failed, None where it did not."""
+    """Send *notice* to *url* and return the error, None if there is none."""
     import apprise
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it names addresses with their secrets
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its log has addresses with their secrets
     server = apprise.Apprise()
     if not server.add(url):
-        return f"apprise does not know the address of scheme {url.partition(':')[0]!r}"
+        return f"Apprise does not support addresses of scheme {url.partition(':')[0]!r}"
     sent = server.notify(
         title=notice.title,
         body=notice.body,
         body_format=apprise.NotifyFormat.TEXT,
         notify_type=getattr(apprise.NotifyType, notice.type.upper()),
     )
-    return None if sent else "it could not be sent"
+    return None if sent else "Apprise could not send it"
 
 
 def check_addresses(rules: Sequence[NotifyRule]) -> None:
-    """Raise InputError for a rule with an address that Apprise does not know."""
+    """Raise InputError for a rule with an address that Apprise does not support."""
     if not rules:
-        return  # it takes long to import
+        return  # the import takes long
     import apprise
 
     for rule in rules:
         for url in rule.urls:
             if apprise.Apprise.instantiate(url, suppress_exceptions=True) is None:
                 scheme = url.partition(":")[0]
-                hint = "json://HOST/PATH posts JSON; Apprise's documentation lists all"
+                hint = "json://HOST/PATH posts JSON; the documentation of Apprise lists all schemes"
                 raise InputError(
-                    f"notify {rule.name!r}", f"its address of scheme {scheme!r} is not Apprise's", hint=hint
+                    f"notify {rule.name!r}", f"Apprise does not support its address of scheme {scheme!r}", hint=hint
                 )

@@ -1,4 +1,4 @@
-"""Drift reports and what else is told of a lock in, findings with their severity out; two runs in, what changed out."""
+"""Findings from drift reports and the status of a lock, their severities and groups, and changes between two runs."""
 
 import hashlib
 import posixpath
@@ -24,7 +24,7 @@ __all__ = [
     "judged",
     "state_now",
     "state_of",
-    "without_held",
+    "without_acknowledged",
 ]
 
 _LONGEST_PACKAGE: Final = 100
@@ -40,12 +40,12 @@ _USUAL: Final[Mapping[str, Severity]] = {
     "base-image-moved": "warning",
     "vulnerability": "warning",
 }
-"""How what is told of a lock counts where the fleet does not say; every drift of the subject is an error."""
+"""The default severities of findings about a lock; every drift of the subject is an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What is new in a run and what is not there any more."""
+    """The findings that a run opens and resolves."""
 
     opened: tuple[Finding, ...] = ()
     resolved: tuple[Finding, ...] = ()
@@ -53,10 +53,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """What findings are shown together by: one *kind*, one *package* and, where they are about one, one version.
+    """The key of findings that are shown together: *kind*, *package* and, if they are about one, a version.
 
-    The texts can be shown and are short: what is too long ends in a hash. Files that no package has are grouped by
-    their folder, which ends in a slash.
+    The texts are short and safe to show: a long one ends in a hash. The package of files without one is their folder,
+    which ends in a slash.
     """
 
     kind: str
@@ -79,14 +79,14 @@ def group_of(finding: Finding) -> Group:
 
 
 def _folder_of(path: str) -> str:
-    """Return the folder of *path*, the one of a package and not of its modules where it is installed."""
+    """Return the folder of *path*: of an installed package its own, not that of a module."""
     folder = f"{posixpath.dirname(path).rstrip('/')}/"
     installed = _INSTALLED.match(folder)
     return installed["folder"] if installed is not None else folder
 
 
 def _version(text: str | None) -> str | None:
-    """Return what names a version or a vulnerability; a digest differs from file to file."""
+    """Return a version or the name of a vulnerability, None for a digest, which differs from file to file."""
     return None if text is None or text.startswith("sha256:") else _short(text, _LONGEST_VERSION)
 
 
@@ -98,9 +98,9 @@ def _short(text: str, longest: int) -> str:
 
 
 def drift_findings(reports: Sequence[DriftReport]) -> tuple[list[Finding], list[Accepted]]:
-    """Return what *reports*, those of one target's containers, found, and what of it their rules accepted.
+    """Return the findings in *reports* of the containers of one target, and those that their rules accept.
 
-    What several found is one finding, and tells in which it is unless it is in all.
+    A finding of several containers is one; it names them unless all have it.
     """
     found: dict[str, tuple[Finding, list[str]]] = {}
     accepted: dict[str, Accepted] = {}
@@ -140,13 +140,13 @@ def _finding(drift: Drift, environment: str) -> Finding:
 
 
 def judged(findings: Iterable[Finding], severities: Mapping[str, Judgement]) -> tuple[list[Finding], list[Accepted]]:
-    """Return *findings* with their severities, and those apart that the fleet file ignores by their kind."""
+    """Return *findings* with their severities, and separately those whose kind the fleet file ignores."""
     counted: list[Finding] = []
     ignored: list[Accepted] = []
     for finding in findings:
         judgement = severities.get(finding.kind, _USUAL.get(finding.kind, "error"))
         if judgement == "ignore":
-            ignored.append(Accepted(finding=finding, reason=f"the fleet ignores {finding.kind}"))
+            ignored.append(Accepted(finding=finding, reason=f"the fleet file ignores {finding.kind}"))
         else:
             counted.append(replace(finding, severity=judgement))
     return counted, ignored
@@ -155,7 +155,7 @@ def judged(findings: Iterable[Finding], severities: Mapping[str, Judgement]) -> 
 def accept_findings(
     findings: Iterable[Finding], rules: Sequence[IgnoreRule], today: date
 ) -> tuple[list[Finding], list[Accepted]]:
-    """Return *findings* without those that a rule allows on that day, and those."""
+    """Return *findings* without those that a rule accepts *today*, and the accepted ones."""
     counted: list[Finding] = []
     accepted: list[Accepted] = []
     for finding in findings:
@@ -170,46 +170,51 @@ def accept_findings(
 
 
 def state_now(state: str, error: str | None, *, errors: bool) -> str:
-    """Return how a target is whose last run ended in *state*, by whether *errors* count now.
+    """Return the state of a target whose last run ended in *state* with *error*.
 
-    They may be others than that run's: somebody acknowledged some since, or what was acknowledged counts again.
+    A target whose subject was read drifts if it has open *errors* that count, and only then: those of the last run,
+    those that it could not look for, and those that are not acknowledged any more.
     """
-    if state == "drift" and not errors:
-        return "incomplete" if error is not None else "in-order"
-    return "drift" if state in ("in-order", "incomplete") and errors else state
+    if state not in ("in-order", "drift", "incomplete"):
+        return state
+    if errors:
+        return "drift"
+    return "incomplete" if error is not None or state == "incomplete" else "in-order"
 
 
 def state_of(findings: Iterable[Finding], *, complete: bool) -> RunState:
-    """Return how a run ended that could look at its subject."""
+    """Return the state of a run that could read its subject."""
     if any(finding.severity == "error" for finding in findings):
         return "drift"
     return "in-order" if complete else "incomplete"
 
 
-def without_held(result: RunResult, held: Mapping[str, str]) -> RunResult:
-    """Return *result* without the findings that are *held*, a reason by fingerprint, which it has as accepted."""
-    if not held:
+def without_acknowledged(result: RunResult, acknowledged: Mapping[str, str]) -> RunResult:
+    """Return *result* with the *acknowledged* findings, a reason by fingerprint, moved to the accepted ones."""
+    if not acknowledged:
         return result
-    counted = tuple(each for each in result.findings if each.fingerprint not in held)
+    counted = tuple(each for each in result.findings if each.fingerprint not in acknowledged)
     accepted = tuple(
-        Accepted(finding=each, reason=held[each.fingerprint]) for each in result.findings if each.fingerprint in held
+        Accepted(finding=each, reason=acknowledged[each.fingerprint])
+        for each in result.findings
+        if each.fingerprint in acknowledged
     )
     state = state_of(counted, complete=_looked_wholly(result)) if result.state == "drift" else result.state
     return replace(result, findings=counted, accepted=(*result.accepted, *accepted), state=state)
 
 
 def _looked_wholly(result: RunResult) -> bool:
-    """Say whether nothing of the subject could not be read."""
+    """Say whether the run read all of the subject."""
     return result.report is not None and all(
         environment.get("problems") == [] for environment in result.report.get("environments", ())
     )
 
 
 def changes_since(before: Mapping[str, Finding], result: RunResult) -> Changes:
-    """Return what *result* opens and resolves of the findings that were open *before*, by fingerprint.
+    """Return the findings that *result* opens, and those of *before*, by fingerprint, that it resolves.
 
-    What a run could not tell stays open: everything where the subject could not be looked at or not wholly, else the
-    kinds that it does not know of.
+    A finding remains open if the run could not determine it: any if the subject could not be read, drift if it could
+    not be read completely, else the unknown kinds.
     """
     found = {finding.fingerprint: finding for finding in result.findings}
     looked = _looked_wholly(result)

@@ -1,34 +1,34 @@
-"""What happens in, a line of JSON on standard error out: the log of what runs unattended."""
+"""The log of processes that run unattended: one line of JSON on standard error for each event."""
 
 import json
 import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Literal, TextIO
 
-from lockml.common.display import redact
+from lockml.common.display import escape, redact
 
 __all__ = ["Log"]
 
 Level = Literal["info", "warning", "error"]
 _LEVELS: Final[dict[str, Level]] = {
     "lost": "error",
-    "not-told": "error",
+    "not-sent": "error",
     "worker-lost": "error",
-    "not-told-yet": "warning",
+    "not-sent-yet": "warning",
     "retried": "warning",
     "sent-again": "warning",
     "spooled": "warning",
     "unknown-target": "warning",
 }
-"""Of events that are no ordinary course of things; one that failed is an error."""
+"""The levels of events other than info; an event that ends in ``-failed`` is an error."""
 
 
 class Log:
-    """Writes events to *stream* with the time by *clock*; *form* is ``json`` or ``text``. Without them it is silent."""
+    """A log that writes events to *stream* with the time of *clock*, as ``json`` or ``text``; silent without them."""
 
     def __init__(
         self, stream: TextIO | None = None, form: str = "json", clock: Callable[[], datetime] | None = None
@@ -37,47 +37,59 @@ class Log:
         self._form = form
         self._clock = clock
         self._lock = threading.Lock()
-        self._errors: dict[str, str] = {}  # what went wrong last, by event
+        self._errors: dict[str, str] = {}  # the last failure of each event
 
     @classmethod
     def standard(cls, form: str, clock: Callable[[], datetime]) -> "Log":
         """Return the log on standard error."""
         return cls(sys.stderr, form, clock)
 
-    def once(self, event: str, error: str) -> None:
-        """Write that *event* failed with *error*, unless that was written of it last; "" says that it works again."""
+    def once(self, event: str, error: str, **facts: str) -> None:
+        """Write that *event* failed with *error*, unless its last failure was the same; "" means that it works again.
+
+        *facts*, such as a target, tell apart events of the same name.
+        """
+        key = json.dumps([event, facts])
         with self._lock:
-            if self._errors.get(event, "") == error:
+            if self._errors.get(key, "") == error:
                 return
-            self._errors[event] = error
-        self(f"{event}-failed" if error else f"{event}-again", **({"error": error} if error else {}))
+            if error:
+                self._errors[key] = error
+            else:
+                del self._errors[key]
+        self(f"{event}-failed" if error else f"{event}-again", **facts, **({"error": error} if error else {}))
 
     def __call__(self, event: str, **facts: object) -> None:
-        """Write that *event* happened, and what is known of it."""
+        """Write that *event* happened, with its *facts*."""
         level: Level = "error" if event.endswith("-failed") else _LEVELS.get(event, "info")
         self._write(level, event, facts)
 
     def _write(self, level: Level, event: str, facts: dict[str, object]) -> None:
         if self._stream is None or self._clock is None:
             return
-        values = {key: redact(value) if isinstance(value, str) else value for key, value in facts.items()}
+        values = {key: _redacted(value) for key, value in facts.items()}
         moment = self._clock().isoformat(timespec="milliseconds")
         if self._form == "json":
             line = json.dumps({"time": moment, "level": level, "event": event, **values}, default=str)
         else:
             line = " ".join(
-                [moment, level, event, *(f"{key}={json.dumps(value, default=str)}" for key, value in values.items())]
+                [
+                    moment,
+                    level,
+                    escape(event),
+                    *(f"{key}={json.dumps(value, default=str)}" for key, value in values.items()),
+                ]
             )
         with self._lock:
             print(line, file=self._stream, flush=True)
 
     def capture(self) -> None:
-        """Write also what libraries of this process warn of, a line each, and nothing else of theirs."""
+        """Write the warnings and errors of libraries too, one line each, and nothing else of theirs."""
         root = logging.getLogger()
         root.handlers = [_Handler(self._library)]
         root.setLevel(logging.WARNING)
         logging.captureWarnings(True)
-        warnings.filterwarnings("ignore", message=".*superuser privileges.*")  # Celery's: who reads engines is root
+        warnings.filterwarnings("ignore", message=".*superuser privileges.*")  # Celery's: workers are root
 
     def _library(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -87,8 +99,23 @@ class Log:
         self._write("error" if record.levelno >= logging.ERROR else "warning", "library", facts)
 
 
+def _redacted(value: object) -> object:
+    """Return *value* with the secrets of every text in it replaced, in lists and tables too."""
+    match value:
+        case str():
+            return redact(value)
+        case Mapping():
+            return {redact(str(key)): _redacted(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(each) for each in value]
+        case int() | float() | None:
+            return value
+        case _:
+            return redact(str(value))
+
+
 class _Handler(logging.Handler):
-    """Hands what is logged to a function."""
+    """A handler that passes each record to a function."""
 
     def __init__(self, write: Callable[[logging.LogRecord], None]) -> None:
         super().__init__()
@@ -97,5 +124,5 @@ class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._written(record)
-        except Exception:  # as logging itself has it: what cannot be written ends nobody
+        except Exception:  # as logging itself does: a record that cannot be written ends no process
             self.handleError(record)

@@ -1,14 +1,16 @@
-"""What a run changed and the rules of whom to tell in, messages out; messages that are due together in, one text out.
+"""Messages about the changes of a run, and the text of messages that are due together.
 
-Only transitions are told: what opens, what is resolved, what cannot be checked any more and what can be again, and
-that a worker has ended without a word or is back.
+Only changes are sent: findings that open or are resolved, targets that cannot be checked or can be again, and workers
+that stop without notice or are back.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -21,31 +23,33 @@ from lockml.common.display import escape, redact
 
 __all__ = ["Message", "Notice", "NoticeType", "due_after_quiet", "messages_of", "notice_of", "worker_messages"]
 
-_MAX_LISTED: Final = 20  # findings that one message names; the others are counted
-_MAX_KEPT: Final = 50  # findings that a waiting message keeps whole: of the others it keeps what tells them apart
-_MAX_NAMED: Final = 5  # targets that are named of those with one cause
+_MAX_LISTED: Final = 20  # findings in one message; it counts the others
+_MAX_KEPT: Final = 50  # findings that a waiting message has in full; it has the fingerprints of others
+_MAX_NAMED: Final = 5  # targets that a message names of those with one cause
 _UNREACHED: Final[frozenset[RunState]] = frozenset({"incomplete", "unreachable", "misconfigured"})
 _LOST: Final[Mapping[str, str]] = {
     "unreachable": "cannot be reached",
     "incomplete": "cannot be read completely",
     "misconfigured": "is misconfigured",
-    "worker": "shows no sign of life",
+    "worker": "not responding",
 }
 _NEVER: Final = "was never reached"
 _BACK: Final[Mapping[str, str]] = {"worker": "is back"}
 _CHECKED_AGAIN: Final = "can be checked again"
 
+_MENTION: Final = re.compile(r"(?i)@(?=(?:everyone|here|channel|all|room)\b)|(?<![\w.+-])@(?=\w)|<(?=[@!#])")
+
 NoticeType = Literal["info", "success", "warning", "failure"]
-"""Those of Apprise: services show them by colours."""
+"""The types of Apprise, which services show as colours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something to tell by the rule of that name, to the *address*-th of its addresses, not before *due*.
+    """A message for the *address*-th address of *rule*, to be sent at *due* or later.
 
     *content* is JSON: *target*, *state*, *error*, *labels*, *moment*, and the findings that are *opened* and
     *resolved*, those beyond the first fifty as fingerprints in *opened-more* and *resolved-more*; *worst-more* is the
-    worst severity of the former. *digest* is that of the content without its moment, the same for the same text.
+    worst severity of the former. *digest* covers the content without its moment: the same text has the same digest.
     """
 
     rule: str
@@ -57,7 +61,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is sent: a title in one line, a body, and how bad it is."""
+    """A notification: a title of one line, a body and a type."""
 
     title: str
     body: str
@@ -67,7 +71,7 @@ class Notice:
 def messages_of(
     rules: Iterable[NotifyRule], result: RunResult, changes: Changes, before: RunState | None
 ) -> Iterator[Message]:
-    """Yield what is to be told of *result*, after a run that ended as *before* says, None for the first one."""
+    """Yield the messages about *result*, after a run that ended in the state *before*, None for the first run."""
     for rule in rules:
         if not rule.concerns(result.target, result.labels):
             continue
@@ -96,7 +100,7 @@ def messages_of(
 
 
 def _is_lost(state: RunState, before: RunState | None) -> bool:
-    """Say whether a target cannot be checked for a reason that is new: a mended fleet file may have hidden another."""
+    """Say whether a target cannot be checked for a new reason, which a corrected fleet file may reveal."""
     if state not in _UNREACHED or state == before:
         return False
     return before not in _UNREACHED or "misconfigured" in (state, before)
@@ -105,13 +109,14 @@ def _is_lost(state: RunState, before: RunState | None) -> bool:
 def worker_messages(
     rules: Iterable[NotifyRule], name: str, seen: datetime, now: datetime, *, lost: bool
 ) -> list[Message]:
-    """Return what is to be told of the worker *name* that was last *seen* alive then: that it is *lost*, or back."""
-    moment = f"{seen:%Y-%m-%d %H:%M:%S} UTC"
-    content = {
+    """Return the messages about the worker *name* with the last heartbeat *seen*: it is *lost*, or back."""
+    seen_at = f"last heartbeat at {seen:%Y-%m-%d %H:%M:%S} UTC"
+    dated = {"error": f"{seen_at}; the process stopped, or its machine cannot reach the store"}
+    content: dict[str, Any] = {
         "target": name,
         "subject": name,
         "state": "worker",
-        "error": f"its last sign of life was at {moment}; it ended, or its machine cannot reach the store",
+        "error": None,
         "lost": lost,
         "never": False,
         "back": not lost,
@@ -119,28 +124,30 @@ def worker_messages(
         "opened": [],
         "resolved": [],
     }
-    found = (each for rule in rules if "worker" in rule.on for each in _addressed(rule, content, now))
+    found = (each for rule in rules if "worker" in rule.on for each in _addressed(rule, content, now, dated))
     return list(found)
 
 
-def _addressed(rule: NotifyRule, content: Mapping[str, Any], now: datetime) -> Iterator[Message]:
-    """Yield *content*, which became so at *now*, for each address of *rule*."""
+def _addressed(
+    rule: NotifyRule, content: Mapping[str, Any], now: datetime, more: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Message]:
+    """Yield *content*, which became true at *now*, for each address of *rule*; its digest does not cover *more*."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode("ascii")).hexdigest()
-    dated = {**content, "moment": now.isoformat()}
+    dated = {**content, **more, "moment": now.isoformat()}
     due = due_after_quiet(rule, now)
     for number in range(len(rule.urls)):
         yield Message(rule=rule.name, address=number, due=due, content=dated, digest=digest)
 
 
 def _severe_enough(rule: NotifyRule, findings: Iterable[Finding]) -> list[Finding]:
-    """Return those that the rule is about, the most severe first."""
+    """Return the findings of the severities of *rule*, the most severe first."""
     least = SEVERITIES.index(rule.severity)
     chosen = [finding for finding in findings if SEVERITIES.index(finding.severity) <= least]
     return sorted(chosen, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def due_after_quiet(rule: NotifyRule, now: datetime) -> datetime:
-    """Return *now*, or the end of the rule's quiet hours where it is in them, in UTC."""
+    """Return *now*, or the end of the rule's quiet hours during them, in UTC."""
     if rule.quiet is None:
         return now
     begin, end = rule.quiet
@@ -155,7 +162,7 @@ def due_after_quiet(rule: NotifyRule, now: datetime) -> datetime:
 
 @dataclass(slots=True, kw_only=True)
 class _Change:
-    """What the messages of one target come to; a finding that is not kept whole is None under its fingerprint."""
+    """The sum of the messages about one target; None replaces a finding of which only the fingerprint is known."""
 
     last: Mapping[str, Any]
     opened: dict[str, Finding | None] = field(default_factory=dict)
@@ -167,7 +174,7 @@ class _Change:
 
     @property
     def parts(self) -> list[str]:
-        """What happened, in a few words each."""
+        """The changes, in a few words each."""
         return [
             *([f"{len(self.opened)} new"] if self.opened else []),
             *([f"{len(self.resolved)} resolved"] if self.resolved else []),
@@ -177,7 +184,7 @@ class _Change:
 
     @property
     def type(self) -> NoticeType:
-        """How bad it is: of new findings that are not kept whole, as bad as the worst of them was."""
+        """The type of the worst change."""
         severities = {self.worst_more if each is None else each.severity for each in self.opened.values()}
         if self.lost or "error" in severities:
             return "failure"
@@ -187,12 +194,12 @@ class _Change:
 
     @property
     def target(self) -> str:
-        """What it is about."""
+        """The name of the target."""
         return str(self.last["target"])
 
 
 def _change_of(contents: Sequence[Mapping[str, Any]]) -> _Change:
-    """Return what messages of one target come to, the oldest first."""
+    """Return the sum of the messages about one target, given the oldest first."""
     change = _Change(last=contents[-1])
     for content in contents:
         _cancel(change.opened, change.resolved, _findings(content, "resolved"))
@@ -220,7 +227,7 @@ def _findings(content: Mapping[str, Any], key: str) -> dict[str, Finding | None]
 def _cancel(
     before: dict[str, Finding | None], after: dict[str, Finding | None], new: dict[str, Finding | None]
 ) -> None:
-    """Put *new* into *after*, but for those that are only taken out of *before*."""
+    """Move *new* to *after*, or remove it from *before* if it is there: the two cancel out."""
     for key, finding in new.items():
         if key in before:
             del before[key]
@@ -229,10 +236,10 @@ def _cancel(
 
 
 def notice_of(groups: Sequence[Sequence[Mapping[str, Any]]], base_url: str | None = None) -> Notice | None:
-    """Return what is sent for messages that are due together, by target, those of each with the oldest first.
+    """Return the notice for messages that are due together, grouped by target, the oldest of each first.
 
-    What opened and was resolved meanwhile is left out, and None returned where nothing is left. Those of several
-    targets are put together by what they have in common. *base_url* is where the pages are.
+    Findings that opened and were resolved since are omitted; if nothing remains, return None. Findings of several
+    targets are listed by cause. *base_url* is the address of the pages.
     """
     changes = [change for change in map(_change_of, groups) if change.parts]
     if not changes:
@@ -242,8 +249,15 @@ def notice_of(groups: Sequence[Sequence[Mapping[str, Any]]], base_url: str | Non
         lines.append(f"{base_url}{page}")
     worst: tuple[NoticeType, ...] = ("failure", "warning", "info", "success")
     kind = min((change.type for change in changes), key=worst.index)
-    shown = [escape(redact(line)) for line in lines]
-    return Notice(title=escape(redact(f"lockml: {title}")), body="\n".join(shown), type=kind)
+    return Notice(title=_shown(f"lockml: {title}"), body="\n".join(map(_shown, lines)), type=kind)
+
+
+def _shown(line: str) -> str:
+    """Return *line* without secrets and control characters, and without a mention that a chat would notify people of.
+
+    A zero-width space breaks ``@everyone``, ``@here``, ``@name``, ``<!channel>`` and ``<@U123>``; ``user@host`` stays.
+    """
+    return _MENTION.sub(lambda match: f"{match[0]}\u200b", escape(redact(line)))
 
 
 def _one(change: _Change) -> tuple[str, list[str], str]:
@@ -332,7 +346,7 @@ def _causes(title: str, changed: Iterable[tuple[_Change, Mapping[str, Finding | 
 
 
 def _named(changes: Sequence[_Change]) -> str:
-    """Return the first of these targets, and how many more there are."""
+    """Return the names of the first targets and the number of the others."""
     names = list(dict.fromkeys(change.target for change in changes))
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return f"{', '.join(names[:_MAX_NAMED])}{more}"

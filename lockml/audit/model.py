@@ -1,4 +1,4 @@
-"""The nouns of an audit: what a run found, how it ended, and what changed since the run before."""
+"""The types of an audit: findings, runs and their states."""
 
 import hashlib
 import json
@@ -38,13 +38,13 @@ LockFindingKind = Literal[
     "base-image-moved",
     "vulnerability",
 ]
-"""What an audit tells of the lock itself, beside what differs from it."""
+"""The kinds of findings about the lock itself."""
 
 FindingKind = DriftKind | LockFindingKind
 FINDING_KINDS: Final[tuple[str, ...]] = (*get_args(DriftKind), *get_args(LockFindingKind))
 
 RunState = Literal["in-order", "drift", "incomplete", "unreachable", "misconfigured"]
-"""``misconfigured`` is one whose lock cannot be read, or of which the fleet file asks what cannot be done."""
+"""``misconfigured`` means that the lock cannot be read, or that the fleet file asks for something impossible."""
 STATES: Final[tuple[RunState, ...]] = get_args(RunState)
 Trigger = Literal["schedule", "manual"]
 _EXIT_CODES: Final[Mapping[RunState, int]] = {
@@ -58,10 +58,9 @@ _EXIT_CODES: Final[Mapping[RunState, int]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a run found: a `Drift` of the subject, or something about the lock, with its *severity*.
+    """A finding of a run: a `Drift` of the subject, or a fact about the lock, with its *severity*.
 
-    *environment* is the prefix of the environment it is in, "" for what is about the lock. The other fields are those
-    of `Drift`.
+    *environment* is the prefix of its environment, "" for a fact about the lock. The other fields are those of `Drift`.
     """
 
     kind: FindingKind
@@ -79,14 +78,14 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """What makes it the same one in another run, hexadecimal: not its wording, severity or origin."""
+        """The identity of the finding across runs, hexadecimal: it ignores wording, severity and origin."""
         same = (self.environment, self.kind, self.name, self.locked, self.found, self.path, self.record)
         return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """A finding that does not count, and why."""
+    """A finding that does not count, with the reason."""
 
     finding: Finding
     reason: str
@@ -94,9 +93,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """What could not be told this time: findings of these *kinds* stay as they were, for a *reason*.
+    """Kinds of findings that a run could not determine, for a *reason*: they remain as they were.
 
-    *names* are the projects that it is about, () for all.
+    *names* are the projects that this is about, () for all.
     """
 
     kinds: tuple[FindingKind, ...]
@@ -104,16 +103,16 @@ class Unknown:
     names: tuple[str, ...] = ()
 
     def covers(self, finding: "Finding") -> bool:
-        """Say whether it is not known if *finding* is still there."""
+        """Say whether *finding* is among the unknown ones."""
         return finding.kind in self.kinds and (not self.names or finding.name in self.names)
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: the counts are kept
+@dataclass(frozen=True, kw_only=True)  # no slots: cached properties need a dictionary
 class RunResult:
-    """How one run of one target ended; all moments are aware, in UTC.
+    """The result of one run of one target; all times are aware, in UTC.
 
-    *tick* is the moment that it was due at and names it together with *target*, whose *labels* it has. *subject* and
-    *details* are what the check says of its subject, *report* its JSON document, None where the subject could not be
+    *tick* is when it was due, and identifies it together with *target*, whose *labels* it has. *subject* and
+    *details* describe the subject, *report* is the JSON document of the check, None if the subject could not be
     looked at, with the reason in *error*. *lock_text* is the lock as it was read, "" for none.
     """
 
@@ -137,22 +136,22 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the contract: 0 in order, 1 drift, 2 misconfigured, 4 not reachable or incomplete."""
+        """The exit code of the contract: 0 in order, 1 drift, 2 misconfigured, 4 unreachable or incomplete."""
         return _EXIT_CODES[self.state]
 
     @property
     def complete(self) -> bool:
-        """Whether what it does not name is not there."""
+        """Whether the run found everything that there is."""
         return self.state in ("in-order", "drift")
 
     @cached_property
     def severities(self) -> Mapping[Severity, int]:
-        """How many findings there are of each severity."""
+        """The number of findings by severity."""
         counted = Counter(each.severity for each in self.findings)
         return {severity: counted[severity] for severity in SEVERITIES}
 
     @cached_property
     def kinds(self) -> Mapping[str, int]:
-        """How many findings there are of each kind that occurs."""
+        """The number of findings by kind, for kinds that occur."""
         counted: Counter[str] = Counter(each.kind for each in self.findings)
         return {kind: counted[kind] for kind in FINDING_KINDS if kind in counted}

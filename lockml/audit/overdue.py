@@ -1,4 +1,4 @@
-"""What the store has of targets in, which of them are due or overdue, and when each is due next, out."""
+"""Which targets of the store are due or overdue, and when each is due next."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueState:
-    """How the schedule of *target* is kept: it is *due* where the latest tick has no run yet.
+    """The schedule of *target* now: it is *due* if its latest tick has no run yet.
 
-    It is *overdue* where the tick before that has none either, or it should have ended by now. *next* is the next tick.
+    It is *overdue* if the tick before that has none either, or if the run should have ended by now. *next* is the next
+    tick.
     """
 
     target: str
@@ -26,9 +27,9 @@ class DueState:
 
 
 def due_states(targets: Iterable[TargetRow], last_ticks: Mapping[str, datetime], now: datetime) -> dict[str, DueState]:
-    """Return the state of each of *targets* at *now* by name, by the last tick of each that has a run.
+    """Return the state of each of *targets* at *now* by name, given the last tick of each that has a run.
 
-    One without a run counts from when it was added. One whose schedule an older lockml wrote is left out.
+    A target without a run counts from when it was added. A target with a schedule of an older lockml is omitted.
     """
     found = {}
     for target in targets:

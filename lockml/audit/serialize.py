@@ -1,4 +1,4 @@
-"""Runs and what they found in, JSON documents out, and back: what the store, the spool and the queue carry."""
+"""Runs and findings as JSON documents, for the store, the spool and the queue."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 class RunDocument(msgspec.Struct, kw_only=True):
-    """What the store keeps of a run beside its row: the same for two runs that found the same."""
+    """The part of a run that the store keeps beside its row, once for all runs that found the same."""
 
     schema: str = SCHEMA
     findings: list[Finding] = []
@@ -38,22 +38,22 @@ def encode_document(result: RunResult) -> bytes:
 
 
 def decode_document(content: bytes) -> RunDocument:
-    """Return what `encode_document` wrote."""
+    """Parse the output of `encode_document`."""
     return msgspec.convert(json.loads(content), type=RunDocument)
 
 
 def finding_table(finding: Finding) -> dict[str, Any]:
-    """Return *finding* as JSON has it."""
+    """Return *finding* as a JSON object."""
     return asdict(finding)
 
 
 def encode_result(result: RunResult) -> bytes:
-    """Return the whole of *result* as JSON, in ASCII: file names may hold what UTF-8 cannot."""
+    """Return *result* as JSON in ASCII: file names may hold what UTF-8 cannot."""
     return json.dumps(msgspec.to_builtins(result)).encode("ascii")
 
 
 def decode_result(content: bytes) -> RunResult:
-    """Return what `encode_result` wrote; raises ValueError for anything else."""
+    """Parse the output of `encode_result`; raises ValueError for anything else."""
     try:
         return msgspec.convert(json.loads(content), type=RunResult)
     except (msgspec.ValidationError, RecursionError) as error:

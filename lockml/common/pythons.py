@@ -1,4 +1,4 @@
-"""Text such as ``3.11``, ``3.14t`` or ``pypy3.10`` in, the Python that it names out."""
+"""Parse the name of a Python: ``3.11``, ``3.14t`` or ``pypy3.10``."""
 
 import re
 from typing import Final, Literal
@@ -8,12 +8,15 @@ from packaging.version import InvalidVersion, Version
 
 from lockml.common.errors import InputError
 
-__all__ = ["IMPLEMENTATIONS", "PYPYS", "Implementation", "Python", "parse_python"]
+__all__ = ["IMPLEMENTATIONS", "KNOWN_MINORS", "PYPYS", "Implementation", "Python", "parse_python"]
 
 Implementation = Literal["cpython", "pypy"]
 
 IMPLEMENTATIONS: Final[dict[Implementation, str]] = {"cpython": "CPython", "pypy": "PyPy"}
-"""What ``platform.python_implementation()`` says of each."""
+"""The value of ``platform.python_implementation()`` for each."""
+
+KNOWN_MINORS: Final = range(8, 15)
+"""The minor versions of Python 3 that lockml knows, the oldest of which is the oldest to lock for."""
 
 PYPYS: Final = {8: "7.3.11", 9: "7.3.16", 10: "7.3.19", 11: "7.3.20"}
 """The last PyPy of each minor version of Python 3."""
@@ -28,7 +31,7 @@ _FREE_THREADED_SINCE: Final = 13
 
 
 class Python(Struct, frozen=True):
-    """A Python that is locked for: *version* always has a patch release, which counts where it is *exact*."""
+    """The Python of a target: *version* always has a patch release, which counts if it is *exact*."""
 
     version: Version
     exact: bool
@@ -44,8 +47,8 @@ class Python(Struct, frozen=True):
 def parse_python(text: str) -> Python:
     """Return the Python that *text* names; a bare ``3.11`` is 3.11.0, not exact, ``3.14t`` the free-threaded build.
 
-    The words of uv (``cpython3.14+freethreaded``, ``pypy@3.10``) and of tags (``cp314t``, ``pp310``) do too.
-    Raises InputError for what is no CPython from 3.8, no free-threaded one from 3.13 and no PyPy of 3.8 to 3.11.
+    The forms of uv (``cpython3.14+freethreaded``, ``pypy@3.10``) and of tags (``cp314t``, ``pp310``) also work.
+    Raises InputError for anything but CPython from 3.8, free-threaded from 3.13 and PyPy 3.8 to 3.11.
     """
     match = _PYTHON.fullmatch(text) or re.fullmatch(_TAGGED, text)
     minor = int(match["minor"]) if match is not None else 0
@@ -53,8 +56,8 @@ def parse_python(text: str) -> Python:
         version = Version(f"3.{minor}{match['patch'] or '.0'}" if match is not None else "")
     except InvalidVersion:
         match = None
-    if match is None or minor < 8:
-        hint = "write 3.11, 3.11.7, 3.14t or pypy3.10; 3.8 is the oldest"
+    if match is None or minor < KNOWN_MINORS[0]:
+        hint = f"write 3.11, 3.11.7, 3.14t or pypy3.10; 3.{KNOWN_MINORS[0]} is the oldest"
         raise InputError(repr(text), "not a Python version", hint=hint)
     implementation: Implementation = "pypy" if match["name"] in ("pypy", "pp") else "cpython"
     threads = bool(match["threads"])

@@ -1,7 +1,7 @@
-"""A source tree in, the metadata that its build backend makes out, and with what they were built (PEP 517, 518).
+"""Builds the metadata of a source tree with its build backend, and records what built them (PEP 517, 518).
 
-The backend runs in an environment of its own that holds nothing but the build requirements, which are resolved by the
-policy of the lock, taken as wheels only and checked by their hashes.
+The backend runs in a separate environment that holds only the build requirements. These are resolved by the policy of
+the lock, from wheels only, and checked by their hashes.
 """
 
 import os
@@ -18,19 +18,17 @@ from typing import Final
 import build
 import pyproject_hooks
 from msgspec import Struct
-from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import canonicalize_name
 
 from lockml.common.display import redact
 from lockml.common.errors import InputError, NoResolutionError, NotFoundError
+from lockml.common.references import parse_pep508
 from lockml.common.target import Target
 from lockml.index.model import Build, DistributionFile, MetadataError
 from lockml.index.protocol import Index
 from lockml.requirements.model import Origin, Requirement, RequirementSet, normalize_extras
 from lockml.resolution.candidates.missing_hashes import add_missing_hashes
-from lockml.resolution.model import Policy, Preferences, ProjectSelection
+from lockml.resolution.model import Policy, Preferences
 from lockml.resolution.resolver import resolve
 
 __all__ = ["Builder"]
@@ -76,17 +74,13 @@ class Builder(Struct, frozen=True, kw_only=True):
         if not wanted:
             return dict(before)
         lines = tuple(_requirement(text) for text in sorted({*wanted, *(pin for pin in before)}))
-        policy = replace(
-            self.policy,
-            strategy="highest",
-            only_binary=ProjectSelection(everything=True),
-            no_binary=ProjectSelection(),
-            excludes=frozenset(),
-            allow_build=ProjectSelection(),
-        )
         try:
             resolution = resolve(
-                RequirementSet(requirements=lines), self.host(), self.index, policy=policy, preferences=Preferences()
+                RequirementSet(requirements=lines),
+                self.host(),
+                self.index,
+                policy=self.policy,
+                preferences=Preferences(),
             )
         except (NoResolutionError, NotFoundError, InputError) as error:
             raise MetadataError(f"its build requirements cannot be met: {error}") from error
@@ -138,9 +132,9 @@ class _Environment:
 
 def _requirement(text: str) -> Requirement:
     try:
-        parsed = ParsedRequirement(text)
-    except (InvalidRequirement, RecursionError) as error:
-        raise MetadataError(f"its build requirement {text!r} is none") from error
+        parsed = parse_pep508(text)
+    except ValueError as error:
+        raise MetadataError(f"its build requirement {text[:200]!r} is not a requirement") from error
     if parsed.url:
         raise MetadataError(f"its build requirement {redact(text)!r} is a URL, which is not supported")
     return Requirement(

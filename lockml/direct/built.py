@@ -1,16 +1,14 @@
-"""An index in; the same with the projects that the user's image builds, of which it is never asked, out."""
+"""Adds the projects that the user's image builds to an index, which is never asked for them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.display import redact
 from lockml.common.errors import RequirementError
 from lockml.common.progress import Progress, silent
-from lockml.common.references import ArchiveReference, Reference
+from lockml.common.references import ArchiveReference, Reference, parse_pep508
 from lockml.common.target import Target
 from lockml.direct.index import SourceIndex
 from lockml.index.built import Built
@@ -36,7 +34,7 @@ __all__ = ["BuiltIndex", "resolve_builds"]
 class BuiltIndex(ForwardingIndex):
     """The *sources*, with the projects of *built*; *recorded* has what a recorded build of each said that it needs.
 
-    No index is asked for such a project: whoever takes its name there has no part in it.
+    No index is asked for such a project: anyone who takes its name there has no part in it.
     """
 
     def __init__(
@@ -49,7 +47,7 @@ class BuiltIndex(ForwardingIndex):
         self._recorded = recorded
 
     def prefetch_projects(self, names: Iterable[NormalizedName], then: Callable[[Project], None] | None = None) -> None:
-        """Begin to fetch the pages of *names* that nobody builds."""
+        """Begin to fetch the pages of *names* that the image does not build."""
         self._index.prefetch_projects([name for name in names if name not in self._names], then)
 
     def project(self, name: NormalizedName) -> Project | None:
@@ -57,7 +55,7 @@ class BuiltIndex(ForwardingIndex):
         return None if name in self._names else self._index.project(name)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return who is asked for a project that cannot be had; nobody is for what the image builds."""
+        """Return which indexes are asked for a project that cannot be had; none is for what the image builds."""
         return Elsewhere() if name in self._names else self._index.elsewhere(name)
 
     def direct(self, reference: Reference) -> DirectSource:
@@ -127,14 +125,14 @@ def resolve_builds(
 
 def _build_line(text: str, origin: Origin, index: BuiltIndex) -> Requirement:
     try:
-        parsed = ParsedRequirement(text)
-    except (InvalidRequirement, RecursionError) as error:
-        raise MetadataError(f"{text!r} is no requirement (PEP 508)") from error
+        parsed = parse_pep508(text)
+    except ValueError as error:
+        raise MetadataError(f"{text[:200]!r} is not a requirement (PEP 508)") from error
     name = canonicalize_name(parsed.name)
     if parsed.url is not None:
         raise MetadataError(f"{redact(text)!r} names an address, and builds get what they need from indexes alone")
     if name in index.names:
-        raise MetadataError(f"it needs {name}, which the image builds too: build that first, and leave it out here")
+        raise MetadataError(f"it needs {name}, which the image builds too: build that first, and omit it here")
     return Requirement(
         name=name,
         extras=normalize_extras(parsed.extras),

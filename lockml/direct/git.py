@@ -1,4 +1,4 @@
-"""A repository and a revision in, its commit and a checkout of it out; git does the work.
+"""Finds the commit of a revision of a repository, and checks it out, with git.
 
 Addresses reach git by its configuration, not as arguments, so that a login in one is in no list of processes.
 """

@@ -21,6 +21,7 @@ from lockml.common.references import ArchiveReference, FolderReference, Referenc
 from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.distributions.metadata import parse_metadata
+from lockml.index.http.file_urls import expand_home
 from lockml.index.model import (
     Build,
     CoreMetadata,
@@ -31,7 +32,7 @@ from lockml.index.model import (
     MetadataError,
 )
 from lockml.index.protocol import ArchiveIndex, ForwardingIndex
-from lockml.resolution.model import Policy
+from lockml.resolution.model import Policy, ProjectSelection
 
 if TYPE_CHECKING:
     from lockml.direct.static_metadata import ReadTree
@@ -46,8 +47,8 @@ _T = TypeVar("_T")
 class SourceSettings(Struct, frozen=True, kw_only=True):
     """What opening sources depends on: relative paths are seen from *folder*, builds run on *host*.
 
-    *commits* are those to keep for repositories, by their source key, as an earlier lock pinned them; *indexes* tells
-    apart from where build requirements come.
+    *commits* are those to keep for repositories, by their source key, as an earlier lock pinned them; *indexes*
+    distinguishes where build requirements come from.
     """
 
     folder: Path
@@ -82,7 +83,7 @@ class SourceIndex(ForwardingIndex):
         self._built: dict[tuple[object, ...], CoreMetadata | MetadataError] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; one that only a build knows is built where that is allowed."""
+        """Return what *file* says about itself; one that only a build knows is built where that is allowed."""
         try:
             return self._index.metadata(file)
         except DynamicMetadataError:
@@ -251,10 +252,11 @@ class SourceIndex(ForwardingIndex):
         """
         if key is None:
             return _parse(read())
-        policy = self._settings.policy
-        build = f"{self._settings.host().python}:{self._settings.indexes}" if policy.allow_build else ""
-        full = f"{key}:{build}:{policy.exclude_newer}:{policy.exempt.words}"
-        content = self._archives.cached(full, lambda: msgspec.msgpack.encode(read()))
+        build = ""
+        if self._settings.policy.allow_build:
+            policy = msgspec.json.encode(_build_policy(self._settings.policy), order="deterministic")
+            build = f"{self._settings.host().python}:{self._settings.indexes}:{hashlib.sha256(policy).hexdigest()}"
+        content = self._archives.cached(f"{key}:{build}", lambda: msgspec.msgpack.encode(read()))
         return _parse(msgspec.msgpack.decode(content, type=_CachedMetadata))
 
     def _metadata_of_tree(self, folder: Path, label: str) -> _CachedMetadata:
@@ -272,14 +274,28 @@ class SourceIndex(ForwardingIndex):
         from lockml.direct.build import Builder
 
         self._progress(Step(doing="Building", subject=name or label))
-        builder = Builder(index=self, policy=self._settings.policy, host=self._settings.host, fetch=self._content)
+        policy = _build_policy(self._settings.policy)
+        builder = Builder(index=self, policy=policy, host=self._settings.host, fetch=self._content)
         return _CachedMetadata(*builder.metadata(folder))
 
     def _content(self, file: DistributionFile) -> bytes:
         return self._archives.content(file.entry)
 
     def _path(self, path: str) -> Path:
-        return (self._settings.folder / Path(path).expanduser()).absolute()
+        return (self._settings.folder / expand_home(path)).absolute()
+
+
+def _build_policy(policy: Policy) -> Policy:
+    """Return what of *policy* decides the build requirements: they are the newest wheels, into an empty environment."""
+    return Policy(
+        prereleases=policy.prereleases,
+        stable_only=policy.stable_only,
+        exclude_newer=policy.exclude_newer,
+        exempt=policy.exempt,
+        accelerator=policy.accelerator,
+        max_rounds=policy.max_rounds,
+        only_binary=ProjectSelection(everything=True),
+    )
 
 
 def _attempt(attempt: Callable[[], _T]) -> _T | MetadataError:

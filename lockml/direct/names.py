@@ -1,4 +1,4 @@
-"""What was asked in, the same with a project name on every requirement out: what only its source knows is opened.
+"""Names the project of every requirement, and opens the source where only that says it.
 
 Dynamic dependencies of the user's own project (PEP 621 ``dynamic``, setup.py, setup.cfg) come from its build backend.
 """
@@ -36,7 +36,7 @@ def name_requirements(requirement_set: RequirementSet, index: Index) -> Requirem
             named += _build_requirements(project, index)
             projects.append(index.direct(FolderReference(path=project.folder)).metadata.name)
         except MetadataError as error:
-            faults.append((project.file, f"its dependencies cannot be told: {error}"))
+            faults.append((project.file, f"its dependencies cannot be determined: {error}"))
     if faults:
         raise RequirementError(tuple(faults))
     requirements = (*requirement_set.requirements, *named)

@@ -1,12 +1,12 @@
-"""The files of a source tree in, the metadata that it states without a build out (PEP 621, 643)."""
+"""Reads the metadata that a source tree states without a build (PEP 621, 643)."""
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from lockml.common.references import parse_pep508
 from lockml.index.distributions.metadata import parse_static_metadata
 from lockml.index.model import DynamicMetadataError, MetadataError
 
@@ -16,7 +16,6 @@ ReadTree = Callable[[str], bytes | None]
 """Return the content of the file with this name on top of the tree, None where there is none."""
 
 _USUAL_BACKEND: Final = ("setuptools>=40.8.0",)  # PEP 518 and 517, where nothing is stated
-_LONGEST: Final = 1 << 16  # characters of a requirement
 _DECIDING: Final = ("version", "dependencies", "optional-dependencies", "requires-python")
 
 
@@ -99,12 +98,10 @@ def _lines(project: Mapping[str, object]) -> Iterator[str]:
 
 
 def _with_extra(text: str, extra: str | None) -> str:
-    if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
-        raise MetadataError(f"it has a dependency of {len(text)} characters, which is more than {_LONGEST}")
     try:
-        requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
-        raise MetadataError(f"its dependency {text!r} is not a requirement") from error
+        requirement = parse_pep508(text)
+    except ValueError as error:
+        raise MetadataError(f"its dependency {text[:200]!r} is not a requirement") from error
     if extra is None:
         return str(requirement)
     condition = f'extra == "{canonicalize_name(extra)}"'

@@ -1,4 +1,4 @@
-"""The bytes of a source archive in, its files in a folder out; nothing gets outside of that folder."""
+"""Unpacks a source archive into a folder, and nothing outside of it."""
 
 import io
 import tarfile

@@ -1,6 +1,6 @@
-"""Judge the bytes of an installed distribution by the locked wheels of its version.
+"""Judge the bytes of an installed distribution against the locked wheels of its version.
 
-Proof is that the installed RECORD's canonical digest, its artifact identity, is that of a locked wheel
+The bytes are proven if the installed RECORD's canonical digest, its artifact identity, is that of a locked wheel
 (`lockml.common.digest`).
 """
 
@@ -45,7 +45,7 @@ _LISTS: Final = "list-"
 
 
 class Proven(Struct, frozen=True):
-    """The RECORD is that of the locked *wheel*, whose *identity* it is, or of a *recorded* build of one."""
+    """The RECORD matches the locked *wheel* with this *identity*, or a *recorded* build."""
 
     wheel: str
     identity: ArtifactIdentity
@@ -53,19 +53,19 @@ class Proven(Struct, frozen=True):
 
 
 class Differs(Struct, frozen=True):
-    """The RECORD is of no locked wheel; *detail* says more."""
+    """The RECORD matches no locked wheel; *detail* says more."""
 
     detail: str
 
 
 class Unread(Struct, frozen=True):
-    """There is no RECORD to judge by, for a *reason*."""
+    """There is no RECORD to judge by; *reason* says why."""
 
     reason: str
 
 
 class Unprovable(Struct, frozen=True):
-    """The lock has nothing to judge by, for a *reason*."""
+    """The lock has nothing to judge by; *reason* says why."""
 
     reason: str
 
@@ -74,12 +74,12 @@ Verdict = Proven | Differs | Unread | Unprovable
 
 
 def locked_artifacts(lock: Lock, package: Package, target: Target) -> tuple[LockedArtifact, ...]:
-    """Return the artifacts of *package* that *target* can load: wheels of another target prove nothing here."""
+    """Return the artifacts of *package* that *target* can load: wheels for another target prove nothing here."""
     return tuple(_loadable(lock, package, target))
 
 
 def is_provable(lock: Lock, package: Package, target: Target) -> bool:
-    """Say whether the lock has the identity of a wheel of *package* that *target* can load."""
+    """Return whether the lock has the identity of a wheel of *package* that *target* can load."""
     return any(artifact.identity is not None for artifact in _loadable(lock, package, target)) or bool(
         recorded_builds(lock, package, target)
     )
@@ -101,22 +101,22 @@ def _loadable(lock: Lock, package: Package, target: Target) -> Iterator[LockedAr
 
 
 def loads(wheel: str, target: Target) -> bool:
-    """Say whether the *wheel* of that name installs on *target*."""
+    """Return whether the *wheel* of that name installs on *target*."""
     return not target.tag_ranks.keys().isdisjoint(parse_wheel_filename(wheel)[3])
 
 
 def judge_built(
     package: Package, builds: Sequence[RecordedBuild], installed: InstalledDistribution, *, recorded: bool
 ) -> Verdict:
-    """Return whether *installed* is one of the recorded *builds* of *package*, which an image builds.
+    """Judge whether *installed* is one of the recorded *builds* of *package*, which is built in the image.
 
     *recorded* says whether there are any for other targets.
     """
     if not builds:
-        which = "it is built in the image, and no build is recorded"
+        which = "built in the image, and no build is recorded"
         which = "no build is recorded for this target" if recorded else which
         command = f"lockml record {setting('from', 'SUBJECT')} {package.name}"
-        return Unprovable(f"{which}: `{command}` puts one into the lock, and proves it")
+        return Unprovable(f"{which}: `{command}` adds one to the lock to compare with")
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
     found = ""
@@ -124,12 +124,12 @@ def judge_built(
         try:
             digests = tuple(_digests(installed, build.identity))
         except RecordError as error:
-            return Differs(f"same version, other files: its RECORD is not that of a wheel ({error})")
+            return Differs(f"same version, different files: its RECORD is not that of a wheel ({error})")
         if build.identity.digest in digests:
             return Proven(build.wheel, build.identity, build)
         found = digests[0]
     known = "the recorded build" if len(builds) == 1 else f"any of the {len(builds)} recorded builds"
-    return Differs(f"another build of the same version: its RECORD ({found[:12]}…) is not that of {known}")
+    return Differs(f"a different build of the same version: its RECORD ({found[:12]}…) is not that of {known}")
 
 
 def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], installed: InstalledDistribution) -> Verdict:
@@ -145,16 +145,16 @@ def judge_artifact(package: Package, artifacts: Sequence[LockedArtifact], instal
         try:
             digests = tuple(_digests(installed, identity))
         except RecordError as error:
-            detail = f"same version, other files: its RECORD is not that of a wheel ({error})"
+            detail = f"same version, different files: its RECORD is not that of a wheel ({error})"
             continue
         if identity.digest in digests:
             return Proven(wheel, identity)
         found = digests[0]
     unknown = next((artifact for artifact in artifacts if artifact.identity is None), None)
     if unknown is not None:
-        return Unprovable(f"it is none of the wheels that can be proven; it may be {unknown.wheel}: {unknown.reason}")
+        return Unprovable(f"matches no wheel that can be proven; it may be {unknown.wheel}: {unknown.reason}")
     wheels = "the locked wheel" if len(provable) == 1 else f"any of the {len(provable)} locked wheels"
-    return Differs(detail or f"same version, other bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
+    return Differs(detail or f"same version, different bytes: its RECORD ({found[:12]}…) is not that of {wheels}")
 
 
 def told_of(recorded: RecordedBuild) -> str:
@@ -164,23 +164,25 @@ def told_of(recorded: RecordedBuild) -> str:
 
 
 def judge_provided(provided: ProvidedPackage, installed: InstalledDistribution) -> Differs | Unprovable | None:
-    """Return how *installed* is not what the base image brought; None where its RECORD, and so its version, is that."""
+    """Return how *installed* differs from what the base image provides; None if its RECORD and version match."""
     if installed.version != provided.version:
         return Differs(f"the base image has {provided.version}")
     if (installed.owner or "") != provided.owner:
-        return Differs(f"the base image has it of {provided.owner}" if provided.owner else "of another installer")
+        return Differs(
+            f"in the base image it belongs to {provided.owner}" if provided.owner else "of another installer"
+        )
     if not provided.record:
-        return Unprovable("the base image has no RECORD of it with all hashes, so nothing but its version is known")
+        return Unprovable("the base image has no RECORD with all hashes for it, so only its version is known")
     if provided_digest(installed) != provided.record:
-        of = "what the package lists say of it" if provided.record.startswith(_LISTS) else "its RECORD"
-        return Differs(f"same version, other bytes: {of} is not that of the base image")
+        of = "its entry in the package lists" if provided.record.startswith(_LISTS) else "its RECORD"
+        return Differs(f"same version, different bytes: {of} is not that of the base image")
     return None
 
 
 def provided_digest(installed: InstalledDistribution) -> str | None:
-    """Return what tells *installed* from other bytes of its version, by its RECORD or else by the package lists.
+    """Return what identifies the bytes of *installed* among those of its version: its RECORD, else the package lists.
 
-    A RECORD that lists code without its hash tells nothing.
+    A RECORD that lists code without its hash distinguishes nothing.
     """
     if installed.record is None:
         return installed.lists_digest
@@ -188,18 +190,18 @@ def provided_digest(installed: InstalledDistribution) -> str | None:
 
 
 def has_record(provided: ProvidedPackage) -> bool:
-    """Say whether the base image had a RECORD of it: package lists are of the subject, and prove no file."""
+    """Return whether the base image had a RECORD of it: package lists come from the subject, and prove no file."""
     return bool(provided.record) and not provided.record.startswith(_LISTS)
 
 
 def is_provided(provided: Mapping[NormalizedName, ProvidedPackage], installed: InstalledDistribution) -> bool:
-    """Say whether the RECORD of *installed* is that which the base image had of it."""
+    """Return whether the RECORD of *installed* is the one in the base image."""
     known = provided.get(installed.name)
     return known is not None and has_record(known) and judge_provided(known, installed) is None
 
 
 def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
-    """Return the files that RECORD lists without a hash, but for those that installers write and compile."""
+    """Return the files that RECORD lists without a hash, except those that installers write and compile."""
     return tuple(
         row.path
         for row in installed.record or ()
@@ -208,13 +210,13 @@ def unhashed_files(installed: InstalledDistribution) -> tuple[str, ...]:
 
 
 def is_installers(path: str, dist_info: str) -> bool:
-    """Say whether an installer writes the file at *path* of a RECORD about itself, in *dist_info*, or compiles it."""
+    """Return whether the *path* of a RECORD is an installer's own file in *dist_info*, or compiled by it."""
     compiled = "__pycache__/" in path and path.endswith(".pyc")
     return compiled or path in {f"{dist_info}/{name}" for name in INSTALLER_FILES}
 
 
 def record_digest(installed: InstalledDistribution) -> str | None:
-    """Return the digest of what RECORD says that *installed* has, but for what installers write about themselves."""
+    """Return the digest of the files in the RECORD of *installed*, except an installer's own."""
     if installed.record is None:
         return None
     rows = sorted(
@@ -241,7 +243,7 @@ def _why_unprovable(package: Package, artifacts: Sequence[LockedArtifact]) -> st
     if artifacts:
         return artifacts[0].reason or "its wheel has no usable RECORD"
     if package.vcs or package.directory:
-        return "it is locked from a source tree: what a build makes of it is not known beforehand"
+        return "it is locked from a source tree, and the result of its build is not known in advance"
     if package.wheels:
-        return "the lock has no artifact identity of its wheels"
-    return "it is not locked as a wheel: what a build makes of it is not known beforehand"
+        return "the lock has no artifact identities for its wheels"
+    return "it is not locked as a wheel, and the result of its build is not known in advance"

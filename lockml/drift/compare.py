@@ -1,4 +1,4 @@
-"""Compare a `Lock` with an `Inventory`: the two streams meet here and nowhere else."""
+"""Compare a `Lock` with an `Inventory`: the only place where the two streams meet."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,11 @@ from lockml.lock.select import select_packages
 __all__ = ["best_level", "compare"]
 
 _BASE_IMAGE: Final = "base image"
-_LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
+_LEFTOVER: Final = "~"  # pip renames what it replaces, and leaves it behind if it is interrupted
 
 
 def best_level(lock: Lock) -> Level:
-    """Return the highest level that *lock* is asked for without words: bytes, unless another tool wrote it."""
+    """Return the default level for *lock*: the highest, bytes, unless another tool wrote the lock."""
     return "names" if lock.format and not any(lock.artifacts.values()) else "artifacts"
 
 
@@ -41,7 +41,7 @@ def compare(
 ) -> DriftReport:
     """Return how *inventory* differs from *lock*, read from *file*, up to *level*; drifts are sorted by project.
 
-    *verdicts* of that lock know what was judged. Raises LockError where it serves no such target or proves nothing.
+    *verdicts* of that lock hold earlier judgements. Raises LockError if the lock has no such target or proves nothing.
     """
     _require_identities(lock, file, level)
     target = serving_target(lock, inventory.environment, file)
@@ -80,26 +80,26 @@ def compare(
 def _matched_wheels(
     packages: Mapping[NormalizedName, Package], proven: Mapping[str, Proven]
 ) -> Iterator[tuple[str, MatchedWheel]]:
-    """Yield by name the locked wheel whose RECORD is installed."""
+    """Yield, by name, the locked wheel whose RECORD is installed."""
     for name, filename in ((name, each.wheel) for name, each in proven.items()):
         wheels = packages[NormalizedName(name)].wheels or ()
-        found = next((each for each in wheels if each.name == filename), None)  # to take names out of URLs is slow
+        found = next((each for each in wheels if each.name == filename), None)  # parsing names from URLs is slow
         found = found or next((each for each in wheels if each.filename == filename), None)
         if found is not None:
             yield name, MatchedWheel(filename=filename, hashes=found.hashes, url=found.url)
 
 
 def _remarks(lock: Lock, inventory: Inventory, level: Level, file: str) -> Iterator[Remark]:
-    """Yield what is to be told of a lock of another tool, and of the environment."""
+    """Yield the remarks on the environment and on a lock that another tool wrote."""
     if lock.format and level == "names" and inventory.subject.kind != "freeze":
-        text = f"versions and sources are compared, not bytes: `lockml adopt {file}` makes a lock that proves them"
+        text = f"only versions and sources are compared: `lockml adopt {file}` makes a lock that proves the bytes too"
         yield Remark(subject=lock.format, text=text)
     yield from (Remark(subject=lock.format, text=text) for text in lock.notes)
     yield from (Remark(subject="environment", text=text) for text in inventory.remarks)
 
 
 def _meant(lock: Lock, inventory: Inventory, target: Target, file: str) -> dict[NormalizedName, Package]:
-    """Return what is locked for *target*, by name; the user's own projects of another tool's lock may be left out."""
+    """Return what is locked for *target*, by name; the user's own projects in another tool's lock may be excluded."""
     there = {each.name for each in inventory.environment.distributions}
     return {
         package.name: package
@@ -151,7 +151,7 @@ def _compare_accelerators(
     packages: Mapping[NormalizedName, Package],
     findings: Findings,
 ) -> None:
-    """Add what of CUDA and other accelerators does not fit."""
+    """Add the mismatches of CUDA and other accelerators."""
     for each in accelerator_findings(lock, inventory, target, tuple(packages.values()), findings.proven):
         if isinstance(each, Remark):
             findings.remarks.append(each)
@@ -160,14 +160,14 @@ def _compare_accelerators(
 
 
 def _limits(inventory: Inventory, findings: Findings) -> tuple[Limit, ...]:
-    """Return what no look can know, in the order of the codes."""
+    """Return the limits of the check, in the order of their codes."""
     names = tuple(f"{each.name} {each.version}" for each in findings.unknown)
     tools = (Limit(code="unlocked-tools", count=len(names), examples=names),) if names else ()
     return tuple(sorted((*inventory.limits, *tools), key=lambda limit: get_args(LimitCode).index(limit.code)))
 
 
 def _compare_ground(lock: Lock, inventory: Inventory, target: Target, remedies: Remedies, findings: Findings) -> None:
-    """Compare what everything is built on: the base image, Python and the platform, and what changes what it loads."""
+    """Compare the ground: the base image, Python, the platform and the settings that change what Python loads."""
     _compare_platforms(lock, inventory, target, remedies, findings)
     findings.drifts += setting_drifts(inventory, remedies)
 
@@ -181,7 +181,7 @@ def _compare_platforms(
     elif based is not None:
         findings.drifts.append(based)
     if inventory.subject.kind == "freeze":
-        findings.remarks.append(Remark(subject="platform", text="a list of packages does not have it"))
+        findings.remarks.append(Remark(subject="platform", text="a list of packages does not include it"))
         return
     if lock.format:
         findings.drifts += foreign_ground_drifts(lock, inventory.environment, target, remedies)
@@ -197,7 +197,7 @@ def _levels(level: Level, findings: Findings, total: int) -> tuple[LevelResult, 
 
 
 def _base_image(lock: Lock, findings: Findings) -> BaseImageResult:
-    """Return what `_compare_ground` found of the base image."""
+    """Return what `_compare_ground` found about the base image."""
     if lock.base_image is None:
         return BaseImageResult(same=None, reason="the lock names none")
     reference = lock.base_image.reference
@@ -224,7 +224,7 @@ def _compare_files(
 
 
 def _with_sources(drift: Drift, inventory: Inventory) -> Drift:
-    """Add to an artifact's drift where its bytes were changed, as far as its compiled modules show it."""
+    """Add to an artifact drift where its bytes were changed, as far as its compiled modules show it."""
     changed = changed_sources(inventory, drift.name) if drift.kind == "artifact" else ()
     if not changed:
         return drift
@@ -232,7 +232,7 @@ def _with_sources(drift: Drift, inventory: Inventory) -> Drift:
 
 
 def _with_unhashed(drift: Drift, survey: FileSurvey) -> Drift:
-    """Bind the drift of a project to its files without a hash too, whose bytes its RECORD does not tell."""
+    """Bind the drift of a project to its files without a hash as well, since its RECORD does not cover their bytes."""
     contents = survey.contents.get(drift.path or "")
     if contents is None:
         return drift
@@ -251,17 +251,17 @@ def _require_identities(lock: Lock, file: str, level: Level) -> None:
 
 
 def _identities_from(lock: Lock, file: str) -> str:
-    return f"make a lock with them by `lockml adopt {file}`" if lock.format else "lock with `lockml compile`"
+    return f"make a lock that has them with `lockml adopt {file}`" if lock.format else "lock with `lockml compile`"
 
 
 def _by_name(
     distributions: Sequence[InstalledDistribution], findings: Findings
 ) -> dict[NormalizedName, list[InstalledDistribution]]:
-    """Return the copies of each project in the order of the import path, without what pip left behind."""
+    """Return the copies of each project in import path order, without the leftovers of pip."""
     copies: dict[NormalizedName, list[InstalledDistribution]] = {}
     for distribution in distributions:
         if distribution.dist_info.startswith(_LEFTOVER):
-            text = f"left behind by an interrupted pip in {distribution.folder}"
+            text = f"left behind by an interrupted pip: {distribution.folder}"
             findings.remarks.append(Remark(subject=distribution.name, version=distribution.version, text=text))
         else:
             copies.setdefault(distribution.name, []).append(distribution)

@@ -1,4 +1,4 @@
-"""Turn what the inventory says of files into drifts, each with its fix."""
+"""Turn the file deviations of the inventory into drifts, each with its fix."""
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
@@ -15,11 +15,11 @@ from lockml.inventory.model import Deviation, FileSurvey, InstalledScript, Inven
 __all__ = ["changed_sources", "file_drifts", "script_drifts", "setting_drifts"]
 
 _OF_PROJECT: Final = ("modified", "removed-file", "bytecode", "shadowed")
-"""The kinds of drift that say of a file which version of its project is locked, where no digest is."""
+"""The kinds of file drift that show the locked version of the project if no digest is known."""
 
 
 def changed_sources(inventory: Inventory, name: str) -> tuple[str, ...]:
-    """Return the modules of a distribution that are not those its installer compiled: where its bytes were changed."""
+    """Return the modules of a distribution that its installer did not compile: where its bytes were changed."""
     stale = inventory.files.stale if inventory.files is not None else ()
     return tuple(dict.fromkeys(source for owner, source in stale if owner == name))
 
@@ -47,9 +47,9 @@ def file_drifts(
     remedies: Remedies,
     reported: Collection[str],
 ) -> Iterator[Drift]:
-    """Yield a drift for each file that is not as what owns it says, or that nothing owns.
+    """Yield a drift for each file that differs from what its owner says, or that has no owner.
 
-    Files that nothing proves are left out for the projects *reported*, which are drift as a whole.
+    Files that nothing proves are skipped for the projects *reported*, which count as drift as a whole.
     """
     installed = {each.name for each in inventory.environment.distributions}
     for deviation in inventory.files.deviations if inventory.files is not None else ():
@@ -75,9 +75,9 @@ def script_drifts(
     packages: Mapping[NormalizedName, Package],
     remedies: Remedies,
 ) -> Iterator[Drift]:
-    """Yield a drift for each script that is not the one of the wheel *proven*, whatever RECORD says of it.
+    """Yield a drift for each script that is not the one in the *proven* wheel, whatever RECORD says.
 
-    Installers give scripts a new first line and RECORD a new hash, so that only the lock knows what was in the wheel.
+    Installers rewrite the first line of scripts and their hash in RECORD, so only the lock knows what the wheel had.
     """
     reported = {each.path for each in survey.deviations}
     for script in survey.scripts:
@@ -100,17 +100,17 @@ def script_drifts(
 
 
 def _script_fault(script: InstalledScript, identity: ArtifactIdentity) -> str | None:
-    """Return why a script that a proven RECORD lists, and no entry point has, is not the wheel's."""
+    """Return why a script that a proven RECORD lists, without an entry point, is not the wheel's."""
     name = posixpath.basename(script.path)
     if name not in identity.scripts:
-        return "RECORD lists it, and neither the locked wheel nor one of its entry points has it"
+        return "RECORD lists it, but neither the locked wheel nor its entry points have it"
     stated = identity.rewritten.get(name)
     if stated is None:
-        return None  # its bytes count in the identity
+        return None  # the identity covers its bytes
     if script.first_line is not None:
         return f"its first line does not start the environment's Python: {script.first_line}"
     if stated.startswith("sha256=") and stated.rstrip("=") not in script.hashes:
-        return "below its first line it is not the wheel's script, and RECORD was changed with it"
+        return "below its first line it differs from the wheel's script, and RECORD was changed to match"
     return None
 
 

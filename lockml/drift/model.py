@@ -1,4 +1,4 @@
-"""The nouns of a comparison: each difference, each remark that is not drift, and the report of them all."""
+"""The data model of a comparison: drifts, remarks that are not drift, and the report that holds them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -49,12 +49,11 @@ LEVELS: tuple[Level, ...] = ("names", "artifacts", "files")
 class Drift(Struct, frozen=True, kw_only=True):
     """One difference: *locked* and *found* as short texts, None where there is none; *path* inside the subject.
 
-    *name* is the project, or ``python``, ``platform`` or the name of a file that nothing owns; *detail* says what it
-    means, *remedy* how to remove it. *origin* says what brought it there, or removed what is missing, None where that
-    is unknown. *record* is of a project the SHA-256 of its files as its RECORD has them, ``sha256:…``, at level files
-    with those that it has without a hash, and of a setting that of the files it names; None where there is none.
-    *time* is when what is there was written last by its own time, which whoever wrote it could set, or the folder that
-    it was removed from; ISO 8601, in UTC.
+    *name* is the project, or ``python``, ``platform`` or the name of a file without an owner; *detail* says what it
+    means, *remedy* how to fix it. *origin* says what added it, or removed what is missing; None if that is unknown.
+    *record* is ``sha256:…``: for a project, that of its files according to RECORD, at level files including those
+    listed without a hash; for a setting, that of the files it names; else None. *time* is the last modification time
+    of what was found, or of the folder that it was removed from: ISO 8601, in UTC. Its author can set it freely.
     """
 
     kind: DriftKind
@@ -70,19 +69,19 @@ class Drift(Struct, frozen=True, kw_only=True):
 
     @property
     def fix(self) -> str:
-        """How to remove it, in a sentence."""
+        """A sentence that says how to fix it."""
         return self.remedy.text
 
 
 class AcceptedDrift(Struct, frozen=True, kw_only=True):
-    """A drift that does not count, and why."""
+    """A drift that does not count, with its *reason*."""
 
     drift: Drift
     reason: str
 
 
 class Remark(Struct, frozen=True, kw_only=True):
-    """Something reported and not counted as drift: of a project and its *version*, or of another *subject*."""
+    """Something reported but not counted as drift, about a project and its *version* or another *subject*."""
 
     subject: str
     version: str = ""
@@ -98,7 +97,7 @@ class LevelResult(Struct, frozen=True, kw_only=True):
 
 
 class MatchedWheel(Struct, frozen=True, kw_only=True):
-    """The locked wheel whose RECORD is installed: its *hashes* by algorithm; *url* is None for one of a folder."""
+    """The locked wheel whose RECORD is installed: its *hashes* by algorithm; *url* is None for one from a folder."""
 
     filename: str
     hashes: Mapping[str, str]
@@ -106,7 +105,7 @@ class MatchedWheel(Struct, frozen=True, kw_only=True):
 
 
 class BaseImageResult(Struct, frozen=True, kw_only=True):
-    """Whether the image is built on the locked *reference*; None, with a *reason*, where nothing was compared."""
+    """Whether the image is built on the locked *reference*; None with a *reason* if nothing was compared."""
 
     same: bool | None
     reference: str | None = None
@@ -114,16 +113,15 @@ class BaseImageResult(Struct, frozen=True, kw_only=True):
 
 
 class DriftReport(Struct, frozen=True, kw_only=True):
-    """All that a check found. *remarks* and *unprovable* are no drift; *problems* make it incomplete.
+    """Everything that a check found. *remarks* and *unprovable* are not drift; *problems* make it incomplete.
 
-    *levels* holds a result for each level that was asked for, the lowest first; *target* is the one of the lock that
-    the *environment* was held against; *files* is the survey of level ``files``, *proven* are
-    the names of the packages whose RECORD is that of a locked wheel, *verified* of those whose wheel was hashed
-    whole, *recorded* of those that are recorded builds of an image; *lock_sha256* is that of the lock as it was read;
-    *accepted* drifts do not count. *limits* are
-    what no look at such a subject can know; those whose codes are *strict* make the result incomplete. *started* and
-    *ended* say when the subject was looked at: ISO 8601, in UTC, "" where nobody looked at a clock. *wheels* are those
-    that the *proven* packages were installed from, by name.
+    *levels* holds a result for each requested level, lowest first; *target* is the lock's target that the *environment*
+    was compared with; *files* is the survey of level ``files``. *proven* names the packages whose RECORD is that of a
+    locked wheel, *verified* those whose wheel was hashed completely, *recorded* those that are recorded builds of an
+    image; *lock_sha256* is the digest of the lock as it was read; *accepted* drifts do not count. *limits* are what
+    a check of this subject cannot determine; those whose codes are in *strict* make it incomplete. *started* and
+    *ended* say when the check ran: ISO 8601, in UTC, "" if no clock was given. *wheels* are those that the *proven*
+    packages were installed from, by name.
     """
 
     lock: str
@@ -152,7 +150,7 @@ class DriftReport(Struct, frozen=True, kw_only=True):
 
     @property
     def coverage(self) -> dict[str, int]:
-        """How many files of the survey are accounted for, by what: the lock, or the word that the survey has."""
+        """How many files are accounted for, by basis: ``lock``, or one of the survey's words."""
         counted: dict[str, int] = {}
         for each in self.files.accounted if self.files is not None else ():
             counted[each.basis] = counted.get(each.basis, 0) + each.files
@@ -160,34 +158,34 @@ class DriftReport(Struct, frozen=True, kw_only=True):
 
     @property
     def environment_key(self) -> str:
-        """Which environment it is of: its prefix, behind the service where there is one."""
+        """The environment's prefix, preceded by the service if there is one."""
         service = self.subject.details.get("service")
         return f"{service}:{self.environment.prefix}" if service else self.environment.prefix
 
     @property
     def level(self) -> Level:
-        """The highest level that was asked for."""
+        """The highest requested level."""
         return self.levels[-1].level
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the levels need could be read, and no limit is one that must not be."""
+        """Whether everything that the levels need could be read, and no strict limit applies."""
         return not self.problems and not self.exceeded
 
     @property
     def exceeded(self) -> tuple[Limit, ...]:
-        """The limits that must not be."""
+        """The limits that strictness forbids."""
         return tuple(limit for limit in self.limits if limit.code in self.strict)
 
     @property
     def kinds(self) -> dict[DriftKind, int]:
-        """How many drifts there are of each kind that occurs, in the order of `DriftKind`."""
+        """The number of drifts of each kind that occurs, in the order of `DriftKind`."""
         counted = Counter(drift.kind for drift in self.drifts)
         return {kind: counted[kind] for kind in get_args(DriftKind) if kind in counted}
 
     @property
     def exit_code(self) -> int:
-        """0 in order, 1 drift, 4 nothing found but not everything read."""
+        """0 for a match, 1 for drift, 4 for no drift but an incomplete check."""
         if self.drifts:
             return 1
         return 0 if self.complete else 4

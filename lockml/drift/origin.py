@@ -1,4 +1,4 @@
-"""Say whether an installed distribution came from where its package was locked.
+"""Compare the source of an installed distribution with the source that its package was locked from.
 
 Direct URLs: PEP 610; packages locked from repositories, folders and archives: PEP 751.
 """
@@ -18,38 +18,38 @@ _ARCHIVES: Final = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
 def foreign_source(package: Package, installed: InstalledDistribution) -> str | None:
-    """Return how the source of *installed* is not the locked one, None where it is."""
+    """Return how the source of *installed* differs from the locked one, None if it does not."""
     source = installed.source
     if package.vcs is not None:
         if source is None or source.commit is None:
-            return "locked from a repository, and installed from elsewhere"
+            return "locked from a repository, but installed from another source"
         same = source.commit == package.vcs.commit_id
         return None if same else f"locked at commit {package.vcs.commit_id[:12]}, installed from {source.commit[:12]}"
     if package.directory is not None:
         if source is None or not source.url.startswith("file:"):
-            return "locked from a folder, and installed from elsewhere"
+            return "locked from a folder, but installed from another source"
         return _editable(source) if source.editable and not package.directory.editable else None
     if package.archive is not None:
         same = source is not None and (
             source.url == package.archive.url or bool(package.archive.hashes.items() & source.hashes.items())
         )
-        return None if same else "locked from an archive, and installed from elsewhere"
+        return None if same else "locked from an archive, but installed from another source"
     return None if source is None or _is_locked_wheel(package, source) else _editable(source)
 
 
 def foreign_build(package: Package, installed: InstalledDistribution) -> str | None:
-    """Return how *installed* is not of the source that *package*, which an image builds, is locked from.
+    """Return how *installed* does not come from the source that *package*, built in the image, is locked from.
 
-    None also where nothing says so: a wheel that was built in the image is installed from a file.
+    None also if nothing records the source: a wheel that was built in the image is installed from a file.
     """
     other, source = other_build(package, installed), installed.source
     if other is not None or source is None or source.url.startswith("file:"):
         return other
-    return "locked as built in the image, and installed from elsewhere" if source.url.endswith(".whl") else None
+    return "locked as built in the image, but installed from another source" if source.url.endswith(".whl") else None
 
 
 def other_build(package: Package, installed: InstalledDistribution) -> str | None:
-    """Return how *installed* says itself that it is of another source than *package*, None where it does not."""
+    """Return how the record of *installed* names another source than *package*, None if it does not."""
     source = installed.source
     if source is None:
         return None
@@ -62,14 +62,14 @@ def other_build(package: Package, installed: InstalledDistribution) -> str | Non
     if source.url.endswith(_ARCHIVES):
         hashes = package.archive.hashes if package.archive is not None else {}
         same = package.archive is not None and _agrees(hashes, source.hashes)
-        return None if same else "locked from another source than the archive that it was built of"
+        return None if same else "not built from the locked archive"
     return None
 
 
 def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
-    """Say whether *source* is a locked file: by its address, by its hash or, from a folder, by its name.
+    """Return whether *source* is a locked file: by its URL, its hash or, for a folder, its name.
 
-    So are those of a claiming index installed, and those of a wheelhouse; pip before 23.1 writes no hash of the latter.
+    Files from a claiming index and from a wheelhouse are installed so; pip before 23.1 writes no hash for the latter.
     """
     files = index_files(package)
     if source.hashes:
@@ -81,11 +81,11 @@ def _is_locked_wheel(package: Package, source: DirectUrl) -> bool:
 
 
 def _agrees(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Say whether what two tables of hashes share is the same."""
+    """Return whether two tables of hashes agree on the algorithms that they share."""
     return all(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def _editable(source: DirectUrl) -> str:
     if source.editable:
         return "editable: its code can change at any time"
-    return "the same version, but not from the index that it was locked from"
+    return "same version, but from an index that is not the locked one"

@@ -1,7 +1,7 @@
-"""Set apart the drifts that the readers of a report accept; nothing is lost.
+"""Separate accepted drifts from those that count; nothing is dropped.
 
-Rules say what may differ, why, and until when; a baseline holds the drifts of an earlier report, so that only new ones
-fail. What is set apart stays in the report, with the reason.
+Rules say what may differ, why, and until when; a baseline holds the drifts of an earlier report, so only new ones
+fail. Accepted drifts stay in the report, with their reasons.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -38,34 +38,34 @@ _KEYS: Final = frozenset({*_TEXTS, "name", "path", "sha256", "until"})
 
 
 class Difference(Protocol):
-    """What a rule may be about: a drift, or what an audit finds beside it."""
+    """What a rule may match: a drift, or another finding of an audit."""
 
     @property
     def kind(self) -> str:
-        """What kind of difference it is."""
+        """The kind of difference."""
 
     @property
     def name(self) -> str:
-        """The project, or what else it is about."""
+        """The project, or what else the drift concerns."""
 
     @property
     def path(self) -> str | None:
-        """Where in the subject it is, None where it has no place."""
+        """The path in the subject, None if there is none."""
 
     @property
     def found(self) -> str | None:
-        """What is there, a version or a digest as ``sha256:…``; None where there is nothing, or it is not known."""
+        """The version or digest (``sha256:…``) that was found; None if there is nothing, or it is unknown."""
 
     @property
     def record(self) -> str | None:
-        """The digest of a project's RECORD as ``sha256:…``, None for what is no project, or has none."""
+        """The digest of a project's RECORD as ``sha256:…``, None if there is none."""
 
 
 class IgnoreRule(Struct, frozen=True, kw_only=True):
-    """What may differ: drifts of that *kind*, of one of *names* at one of *paths*, for a *reason*, *until* a day.
+    """A rule that accepts drifts of a *kind*, of one of *names* at one of *paths*, for a *reason*, *until* a day.
 
-    Names and paths are globs; none, and None for a kind, mean any. *digests* are those of the file, or of a project's
-    RECORD, as reports show them: other content is another drift. *stated_in* says where the rule is, for a person.
+    Names and paths are globs; an empty tuple, or None for a kind, matches any. *digests* are those of the file or of
+    the RECORD, as reports show them: other content is another drift. *stated_in* says where the rule is written.
     """
 
     reason: str
@@ -77,7 +77,7 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
     until: date | None = None
 
     def fits(self, drift: Difference) -> bool:
-        """Say whether the rule is about *drift*, whatever the day is."""
+        """Return whether the rule matches *drift*, regardless of the date."""
         return (
             self.kind in (None, drift.kind)
             and (not self.names or self._fits_name(canonicalize_name(drift.name)))
@@ -90,7 +90,7 @@ class IgnoreRule(Struct, frozen=True, kw_only=True):
 
 
 def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[str]) -> IgnoreRule:
-    """Return the rule that *table*, at *stated_in*, is about; its kind is one of *kinds*. Raises InputError."""
+    """Parse the rule in *table*, found at *stated_in*; its kind is one of *kinds*. Raises InputError."""
     unknown = sorted(table.keys() - _KEYS)
     if unknown:
         raise InputError(stated_in, f"has no key {unknown[0]!r}", hint=f"it has {', '.join(sorted(_KEYS))}")
@@ -109,13 +109,13 @@ def parse_rule(table: Mapping[str, object], stated_in: str, kinds: Collection[st
 
 
 def _text(value: object, key: str, stated_in: str) -> str:
-    if value is not None and not isinstance(value, str):
-        raise InputError(stated_in, f"its {key} is not a string")
+    if value is not None and (not isinstance(value, str) or not value):  # an empty one would fit anything
+        raise InputError(stated_in, f"its {key} is {'empty' if value == '' else 'not a string'}")
     return value or ""
 
 
 def _texts(value: object, key: str, stated_in: str) -> tuple[str, ...]:
-    """Return what a string or a list of strings has; an empty list would be any, and is none."""
+    """Return the strings of a string or a list; an empty list, which would match anything, is refused."""
     if not isinstance(value, list):
         text = _text(value, key, stated_in)
         return (text,) if text else ()
@@ -132,13 +132,13 @@ def _day(value: object, stated_in: str) -> date | None:
     if isinstance(value, date):
         return value
     try:
-        return date.fromisoformat(str(value))
+        return date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise InputError(stated_in, f"its until {value!r} is no date", hint="write until = 2027-01-31") from error
+        raise InputError(stated_in, f"its until {value!r} is not a date", hint="write until = 2027-01-31") from error
 
 
 def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -> DriftReport:
-    """Return *report* without the drifts that a rule allows on that day; a rule that has expired is a remark."""
+    """Return *report* with the drifts that a rule allows on that day accepted; an expired rule becomes a remark."""
     counted: list[Drift] = []
     accepted: list[AcceptedDrift] = []
     remarks: list[Remark] = []
@@ -164,14 +164,14 @@ def apply_rules(report: DriftReport, rules: Sequence[IgnoreRule], today: date) -
 
 
 def has_unknown_bytes(difference: Difference) -> bool:
-    """Say whether it is a file of which nobody knows the bytes: others in their place are the same difference."""
+    """Return whether *drift* is a file with unknown bytes: other bytes in their place would look the same."""
     return difference.kind in _OF_BYTES and difference.found is None
 
 
 def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], source: str) -> DriftReport:
-    """Return *report* with the drifts set apart whose fingerprints the *baseline* from the report *source* has.
+    """Return *report* with the drifts accepted whose fingerprints are in the *baseline* from the report *source*.
 
-    A file of which nobody knows the bytes stays drift: others may have taken their place.
+    A file with unknown bytes stays drift: other bytes may have taken their place.
     """
     known = [drift for drift in report.drifts if fingerprint(drift, report.environment_key) in baseline]
     old = [drift for drift in known if not has_unknown_bytes(drift)]
@@ -184,7 +184,7 @@ def accept_baseline(report: DriftReport, baseline: Collection[Fingerprint], sour
 
 
 def require_verified(report: DriftReport) -> DriftReport:
-    """Return *report*, incomplete where what a locked wheel installs was not seen in all its bytes, or is not known."""
+    """Return *report*, incomplete if a locked wheel was never hashed completely, or its identity is unknown."""
     unverified = sorted(
         {*(report.proven - report.verified - report.recorded), *(each.subject for each in report.unprovable)}
     )
@@ -197,7 +197,7 @@ def require_verified(report: DriftReport) -> DriftReport:
 
 
 def fingerprint(drift: Drift | Mapping[str, object], environment: str) -> Fingerprint:
-    """Return what makes a drift the same one in another report: not its wording, nor what brought it there."""
+    """Return what identifies a drift across reports: neither its wording nor its cause."""
     if isinstance(drift, Drift):
         values: tuple[object, ...] = tuple(getattr(drift, key) for key in _SAME)
     else:

@@ -1,6 +1,6 @@
-"""Compare one project as locked with the same project as installed.
+"""Compare a locked project with the installed one.
 
-Versions: PEP 440, the local version counts. Direct URLs and editable projects: PEP 610, PEP 660.
+Versions: PEP 440, including the local version. Direct URLs and editable projects: PEP 610, PEP 660.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ __all__ = ["Findings", "ProjectComparison"]
 
 
 class Findings(Struct):
-    """What has been found so far; *matched* counts the locked packages that are as locked, by level.
+    """The findings so far; *matched* counts, by level, the locked packages that match.
 
-    *proven* has the wheel and the identity of each of those whose RECORD is that of a locked wheel, *verified* those
-    whose wheel was hashed whole, *recorded* those that are builds of an image; *unknown* are unlocked tools whose bytes
+    *proven* has the wheel and the identity of each whose RECORD is that of a locked wheel, *verified* those whose wheel
+    was hashed completely, *recorded* those that are builds of an image; *unknown* are unlocked tools whose bytes
     nothing proves.
     """
 
@@ -55,10 +55,10 @@ class Findings(Struct):
 
 
 class ProjectComparison(Struct, frozen=True, kw_only=True):
-    """Compares projects one by one up to *level* and adds what it finds to *findings*.
+    """A comparison of projects, one by one, up to *level*, that adds what it finds to *findings*.
 
-    *library* is the folder of the standard library, *distributions* are all that are there, *removed* what was;
-    *answered* says that a program in the subject answered all this, and so no owners.
+    *library* is the folder of the standard library, *distributions* are all installed ones, *removed* the former ones;
+    *answered* says that a program in the subject supplied all this, so there are no owners.
     """
 
     verdicts: Verdicts
@@ -87,14 +87,14 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     def _without_duplicates(
         self, package: Package | None, copies: Sequence[InstalledDistribution]
     ) -> list[InstalledDistribution]:
-        """Return one copy for each library folder, the locked version or the newest; two in one folder are drift."""
+        """Return one copy for each library folder: the locked version or the newest; two in one folder are drift."""
         first_copies: dict[str, InstalledDistribution] = {}
         newest = sorted(copies, key=_release, reverse=True) if package is None else copies
         for copy in sorted(newest, key=lambda copy: package is None or not _same_version(package, copy)):
             other = first_copies.setdefault(copy.site_folder, copy)
             built = copy.editable and other.editable and copy.name in own_projects(self.verdicts.lock)
-            if other is not copy and not built:  # a folder that one works in may have what several builds left
-                detail = f"{other.dist_info} is in the same folder: which one counts depends on the file system"
+            if other is not copy and not built:  # a working folder may hold the leftovers of several builds
+                detail = f"{other.dist_info} is in the same folder: which one Python uses depends on the file system"
                 self._add("duplicate", package, copy, detail, self.remedies.remove_folder(copy.folder, copy.origin))
         return sorted(first_copies.values(), key=copies.index)
 
@@ -102,7 +102,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         used, *hidden = copies
         self._tell_hidden(used, [each for each in hidden if not (used.editable and each.editable)])
         if used.owner is not None:
-            self._tell(used, f"not locked; it is of the {used.owner}")
+            self._tell(used, f"not locked; it belongs to the {used.owner}")
         elif is_tool(used.name, {each.name for each in self.distributions}):
             self._judge_tool(used)
         elif used.name in own_projects(self.verdicts.lock):
@@ -110,7 +110,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         else:
             elsewhere = self.verdicts.lock.package(used.name) is not None
             others = "target, extra or group" if self.verdicts.lock.format else "target"
-            detail = f"locked for another {others} only" if elsewhere else "nothing that is locked asks for it"
+            detail = f"locked only for another {others}" if elsewhere else "no locked package requires it"
             local = used.source is not None and used.source.url.startswith("file:") and not used.source.hashes
             remedy = (
                 self.remedies.own(used.name, used.origin)
@@ -120,10 +120,10 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._add("unexpected", None, used, detail, remedy)
 
     def _judge_own(self, used: InstalledDistribution) -> None:
-        """Judge the user's own project, which the lock is for: it may be there, and have nothing of what is locked."""
+        """Judge the user's own project, which the lock is for: it may not list files of locked packages."""
         taken = next((f"{path!r} of {name}" for path, name in self._taken(used)), None)
         if used.origin == CHANGED:
-            detail = "the lock is for it, but it was not in the image: it came after the start"
+            detail = "the lock is for it, but it was not in the image: it was added after the start"
             self._add("unexpected", None, used, detail, self.remedies.remove(used.name, used.origin))
         elif taken is not None:
             self._add(
@@ -134,7 +134,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             self._tell(used, f"not locked; it is the project that the lock is for{source}")
 
     def _taken(self, used: InstalledDistribution) -> Iterator[tuple[str, str]]:
-        """Yield the files that *used* lists and a locked project in the same folder has otherwise."""
+        """Yield the files that *used* lists and a locked project in the same folder has with other content."""
         rows = {row.path: row.digest for row in used.record or ()}
         for other in self.distributions:
             if self.verdicts.lock.package(other.name) is not None and other.site_folder == used.site_folder:
@@ -143,26 +143,28 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                         yield row.path, other.name
 
     def _judge_tool(self, used: InstalledDistribution) -> None:
-        """Judge what base images and virtual environments bring, by the wheels of it that are known."""
+        """Judge a tool that base images and virtual environments include, by its known wheels."""
         if self.level == "names":
-            self._tell(used, "not locked; base images and virtual environments bring it")
+            self._tell(used, "not locked; base images and virtual environments include it")
             return
         foreign = foreign_rows(used) if not self.answered else ()
         if foreign:
             names = ", ".join(repr(each) for each in foreign[:3])
-            self._add("artifact", None, used, f"it lists files that no release of it has: {names}", self._again(used))
+            self._add(
+                "artifact", None, used, f"it lists files that none of its releases has: {names}", self._again(used)
+            )
             return
         match self.verdicts.tool(used, self.library):
             case KnownTool():
-                self._tell(used, "not locked; base images and virtual environments bring it, and it is a known wheel")
+                self._tell(used, "not locked; base images and virtual environments include it, and it is a known wheel")
             case Differs(detail) if self.answered:
                 self.findings.unknown.append(used)
-                self._tell(used, f"not locked, and {detail}; a package of the system may have brought it")
+                self._tell(used, f"not locked, and {detail}; a system package may have installed it")
             case Differs(detail):
                 self._add("artifact", None, used, detail, self._again(used))
             case Unknown(reason) | Unread(reason):
                 self.findings.unknown.append(used)
-                self._tell(used, f"not locked; base images and virtual environments bring it, and {reason}")
+                self._tell(used, f"not locked; base images and virtual environments include it, and {reason}")
 
     def _again(self, used: InstalledDistribution) -> Remedy:
         return self.remedies.restore(used.name, used.origin)
@@ -177,7 +179,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 locked=_version(package),
                 found=None,
                 path=None,
-                detail=f"{gone.folder} was removed" if gone is not None else "no library folder has it",
+                detail=f"{gone.folder} was removed" if gone is not None else "it is in no library folder",
                 remedy=self.remedies.install_missing(package, origin),
                 origin=origin,
                 time=gone.time if gone is not None else None,
@@ -192,13 +194,13 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
             return
         good = next((copy for copy in hidden if _same_version(package, copy)), None)
         if good is not None:
-            detail = f"it hides the locked version, which is in {good.site_folder}"
+            detail = f"it hides the locked version in {good.site_folder}"
             self._add("shadowed", package, used, detail, self.remedies.remove_folder(used.folder, used.origin))
         else:
             self._add_other(package, used, "version", "another version is installed")
 
     def _judge(self, package: Package, used: InstalledDistribution) -> None:
-        """Compare the source and, at that level, the bytes of what has the locked version."""
+        """Compare the source and, if the level asks for it, the bytes of a project at the locked version."""
         verdict = self._verdict(package, used)
         self._tell_unhashed(package, used, verdict)
         built = self.verdicts.lock.is_built(package.name)
@@ -216,29 +218,31 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
                 self.findings.proven[used.name] = verdict
                 if recorded is not None:
                     self.findings.recorded.add(used.name)
-                    self._tell(used, f"as recorded from {told_of(recorded)}; no index vouches for it")
+                    self._tell(used, f"matches the build recorded from {told_of(recorded)}; no index confirms it")
                 elif foreign is not None and used.source is not None:
-                    self._tell(used, f"installed from {redact(used.source.url)}, and yet it is the locked wheel")
+                    self._tell(used, f"installed from {redact(used.source.url)}, but it is the locked wheel")
             case Differs(detail):
                 self._add_other(package, used, "artifact", detail)
             case Unread(reason) if used.owner is not None:
-                self._add_other(package, used, "artifact", f"it is of the {used.owner}, not the locked wheel: {reason}")
+                self._add_other(
+                    package, used, "artifact", f"it belongs to the {used.owner} and is not the locked wheel: {reason}"
+                )
             case Unread(reason):
                 self.findings.problems.append(Problem(path=used.folder, reason=reason))
             case Unprovable(reason):
                 self.findings.unprovable.append(Remark(subject=used.name, version=used.version, text=reason))
 
     def _tell_unhashed(self, package: Package, used: InstalledDistribution, verdict: Verdict | None) -> None:
-        """Report which files nothing says anything of: an identity refuses them, and this package has none."""
+        """Report the files that nothing covers: an identity would refuse them, but this package has none."""
         paths = unhashed_files(used) if verdict is None or isinstance(verdict, Unprovable) else ()
         if paths and not is_provable(self.verdicts.lock, package, self.target):
             shown = ", ".join(map(repr, paths[:3])) + (", …" if len(paths) > 3 else "")
             self._tell(
-                used, f"its RECORD has no hash of {len(paths)} of its files, so nothing proves their bytes: {shown}"
+                used, f"its RECORD has no hash for {len(paths)} of its files, so nothing proves their bytes: {shown}"
             )
 
     def _verdict(self, package: Package, used: InstalledDistribution) -> Verdict | None:
-        """Return what the bytes prove, None where they were not asked for."""
+        """Return what the bytes prove, None if the level does not ask for them."""
         if self.level == "names":
             return None
         return self.verdicts.locked(package, self.target, used)
@@ -246,7 +250,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
     def _tell_hidden(
         self, used: InstalledDistribution, hidden: Sequence[InstalledDistribution], package: Package | None = None
     ) -> None:
-        """Report the copies that *used* hides; one of the locked version and other bytes is drift."""
+        """Report the copies that *used* hides; one at the locked version with other bytes is drift."""
         for copy in hidden:
             if package is not None and _same_version(package, copy):
                 verdict = self._verdict(package, copy)
@@ -259,7 +263,7 @@ class ProjectComparison(Struct, frozen=True, kw_only=True):
         self.findings.remarks.append(Remark(subject=copy.name, version=copy.version, text=text))
 
     def _add_other(self, package: Package, used: InstalledDistribution, kind: DriftKind, detail: str) -> None:
-        """Add a drift that installing the locked release removes; say where the installed one came from."""
+        """Add a drift that installing the locked release fixes, with the source of the installed one."""
         if used.source is not None:
             detail += f"; installed from {redact(used.source.url)}"
         elif used.installer is not None and kind != "source":
@@ -297,7 +301,7 @@ def _release(installed: InstalledDistribution) -> Version:
 
 
 def _same_version(package: Package, installed: InstalledDistribution) -> bool:
-    """Compare by PEP 440; a package that is locked without a version, from a folder or a repository, has any."""
+    """Compare by PEP 440; a package locked without a version, from a folder or a repository, matches any."""
     if package.version is None or (not installed.version and installed.source is not None):
         return True
     try:

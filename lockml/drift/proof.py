@@ -1,4 +1,4 @@
-"""Say what a `Lock` proves of an environment, for the inventory to compare files with."""
+"""Return what a `Lock` proves about an environment, for the inventory to compare files with."""
 
 from collections.abc import Mapping
 
@@ -22,9 +22,9 @@ __all__ = ["own_projects", "proof_of"]
 
 
 def own_projects(lock: Lock) -> frozenset[NormalizedName]:
-    """Return the user's own projects: what is locked from a folder, and what the lock is for, which it does not pin.
+    """Return the user's own projects: those locked from a folder, and the one that the lock is for and does not pin.
 
-    A lock that names what it pins, or what every environment has, as its own does not make it that.
+    A project that the lock pins, or that every environment has, is never the user's own, even if the lock says so.
     """
     packages = lock.pylock.packages
     unpinned = frozenset(lock.projects) - {package.name for package in packages} - OWN_TOPS.keys()
@@ -40,10 +40,10 @@ def proof_of(
     salt: bytes = b"",
     verdicts: Verdicts | None = None,
 ) -> Proof:
-    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" where nothing is kept.
+    """Return what *lock*, read from *file*, proves; *key* is the SHA-256 of the file, "" if nothing is cached.
 
-    *compare* compares compiled modules, in an order that *salt* decides (`Proof`); *verdicts* of that lock remember
-    what is judged here.
+    *compare* compares compiled modules, in an order that *salt* decides (`Proof`); *verdicts* of that lock cache the
+    judgements.
     """
     projects, unprovable = _projects(lock)
 
@@ -79,13 +79,13 @@ def _projects(lock: Lock) -> tuple[frozenset[NormalizedName], frozenset[Normaliz
 
 
 def _python_of(lock: Lock) -> str:
-    """Return the minor version that all targets of *lock* have, "" where they differ."""
+    """Return the minor Python version that all targets of *lock* share, "" if they differ."""
     versions = {f"{target.python.major}.{target.python.minor}" for target in lock.targets}
     return versions.pop() if len(versions) == 1 else ""
 
 
 class _Proven:
-    """Says which distributions of an environment have the RECORD of a locked or a known wheel."""
+    """The distributions of an environment whose RECORD is that of a locked or known wheel."""
 
     def __init__(self, verdicts: Verdicts, file: str) -> None:
         self._verdicts = verdicts
@@ -101,7 +101,7 @@ class _Proven:
             target = serving_target(self._lock, environment, self._file)
             packages = {each.name: each for each in select_packages(self._lock, target, self._file)}
         except LockError:
-            return frozenset()  # reported when the two are compared
+            return frozenset()  # reported by the comparison
         found = frozenset(
             each.folder
             for each in environment.distributions

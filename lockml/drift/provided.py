@@ -1,4 +1,4 @@
-"""Compare what the base image brought, and nothing installs again, with what it brought when the lock was made."""
+"""Compare the packages that the base image provides with those that it provided when the lock was made."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -21,9 +21,9 @@ def provided_by_base(
     packages: Collection[NormalizedName],
     installed: Mapping[NormalizedName, Sequence[InstalledDistribution]],
 ) -> list[ProvidedPackage]:
-    """Return what of *installed* is held to be as the base image had it: what neither *packages* nor the user replace.
+    """Return the part of *installed* that must match the base image: what neither *packages* nor the user replace.
 
-    A virtual environment that sees the system's packages brings a setuptools of its own; where nobody needs another
+    A virtual environment that sees the system's packages has its own setuptools; unless a package needs another
     version, that is one of the tools that every environment has.
     """
     elsewhere = {*packages, *own_projects(lock)}
@@ -52,12 +52,12 @@ def compare_provided(
     remedies: Remedies,
     findings: Findings,
 ) -> None:
-    """Add to *findings* how what is *installed*, the copies of each project, is not what the base image *provided*."""
+    """Add to *findings* how *installed*, the copies of each project, differs from what the base image *provided*."""
     same = 0
     for each in provided:
         used, *hidden = installed.get(each.name) or (None,)
         if used is None:
-            findings.drifts.append(_drift("missing", each, None, "it is not there", remedies))
+            findings.drifts.append(_drift("missing", each, None, "it is not installed", remedies))
             continue
         verdict = judge_provided(each, used)
         if isinstance(verdict, Differs) and (level != "names" or used.version != each.version):
@@ -72,8 +72,8 @@ def compare_provided(
                 text = f"hidden by {each.version} in {used.site_folder}"
                 findings.remarks.append(Remark(subject=copy.name, version=copy.version, text=text))
     if same:
-        how = "in its version" if level == "names" else "as it had it"
-        text = f"{same} of {len(provided)} packages that the base image provides are there, each {how}"
+        how = "at its version" if level == "names" else "unchanged"
+        text = f"{same} of {len(provided)} packages that the base image provides are installed, {how}"
         findings.remarks.append(Remark(subject="provided", text=text))
 
 
@@ -88,7 +88,7 @@ def _drift(
         locked=provided.version,
         found=used.version if used is not None else None,
         path=used.folder if used is not None else None,
-        detail=f"{detail}; the base image provides it{brought}, and nothing installs it again",
+        detail=f"{detail}; the base image provides it{brought}, and nothing reinstalls it",
         remedy=remedies.provided(origin),
         origin=origin,
         record=provided_digest(used) if used is not None else None,

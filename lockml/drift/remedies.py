@@ -1,4 +1,4 @@
-"""Say how to remove a drift: in the image, in the container or in the environment, by what brought the drift there."""
+"""Build the remedies of drifts: in the image, the container or the environment, depending on the cause."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,14 +38,14 @@ _VOLUME: Final = re.compile(r"\(volume (\S+)\)$|/volumes/([^/\s]+)/_data\b")
 _OPTIONS: Final = "--force-reinstall --no-deps"
 _REMOVALS: Final = frozenset({"remove", "own", "remove-path"})
 _BUILT: Final = frozenset({"image", "container", "process"})
-_PIP_OF_DISTRIBUTION: Final = Version("23.0.1")  # the first with --break-system-packages
-_MOST: Final = 20  # names or paths that a sentence or a command has; more of them are counted
+_PIP_OF_DISTRIBUTION: Final = Version("23.0.1")  # the first release with --break-system-packages
+_MOST: Final = 20  # names or paths in a sentence or a command; more are counted
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
-    """How a drift that *origin* brought is removed, as *text* tells it; the *verb* says what is done with *about*.
+    """A fix for a drift that *origin* caused, worded in *text*; *verb* says what to do with *about*.
 
-    Remedies that differ in *about* alone, projects or paths, can be told together (`Remedies.together`).
+    Remedies that differ only in *about*, projects or paths, can share one text (`Remedies.together`).
     """
 
     verb: _Verb
@@ -55,12 +55,12 @@ class Remedy(Struct, frozen=True, kw_only=True):
 
 
 class Remedies(Struct, frozen=True, kw_only=True):
-    """The remedies for one subject of some *form*.
+    """The remedies for a subject of some *form*.
 
-    *pip* starts its pip, *run* any command in it; both are None where that cannot be. *traced* says that the subject
-    knows what brought its files there, so that what nothing removed was never there. *foreign* is the name of
-    the locks of another tool, where it is one of these. *requirements* is the file that the lock was written to, and
-    *built* are the projects that an image builds. *options* are those that its pip needs to change anything.
+    *pip* starts its pip, *run* any command in it; both are None if that is impossible. *traced* says that the origins
+    of its files are known, so what nothing removed was never there. *foreign* names the format of another tool's lock,
+    else "". *requirements* is the file that the lock was written to, *built* are the projects that an image builds,
+    and *options* are those that its pip needs to change anything.
     """
 
     form: _Form
@@ -86,7 +86,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         traced = any(distribution.origin is not None for distribution in environment.distributions)
         name = shell_words(subject.name)
         if form == "container" and name is not None:
-            root = "--user 0 " if "user" in subject.details else ""  # who started it may change no package
+            root = "--user 0 " if "user" in subject.details else ""  # its user may not change packages
             run = f"{subject.details.get('engine', 'docker')} exec {root}{name} "
         elif form == "environment":
             run = ""
@@ -106,91 +106,95 @@ class Remedies(Struct, frozen=True, kw_only=True):
         )
 
     def install(self, package: Package, origin: str | None) -> Remedy:
-        """Say how to get the locked *package* back."""
+        """Return how to get the locked *package* back."""
         if package.name in self.built:
-            again = "install the build that was recorded"
+            again = "install the recorded build"
             kept = again if self.form == "environment" else f"in the image, {again}"
-            return _said(f"{kept} of {package.name}, or put this one into the lock with lockml record")
+            return _said(f"{kept} of {package.name}, or add this one to the lock with `lockml record`")
         unhashed = package.vcs is not None or package.directory is not None
         return self._remedy("install-unhashed" if unhashed else "install", (), origin)
 
     def install_missing(self, package: Package, origin: str | None) -> Remedy:
-        """Say how to get the locked *package* that is missing; what nothing removed, the image never had."""
+        """Return how to get the missing locked *package*; if nothing removed it, the image never had it."""
         if origin is None and self.traced and self.form == "container":
             return self._remedy("install-missing", (), origin)
         return self.install(package, origin)
 
     def remove(self, name: str, origin: str | None) -> Remedy:
-        """Say what to do about a project that is not locked."""
+        """Return what to do about a project that is not locked."""
         return self._remedy("remove", (name,), origin)
 
     def own(self, name: str, origin: str | None) -> Remedy:
-        """Say what to do about what was installed from a folder, and may be the user's own project."""
+        """Return what to do about a project installed from a folder, which may be the user's own."""
         return self._remedy("own", (name,), origin)
 
     def remove_folder(self, path: str, origin: str | None) -> Remedy:
-        """Say how to remove one of two copies."""
+        """Return how to remove one of two copies."""
         return self._remedy("remove-folder", (path,), origin)
 
     def remove_path(self, path: str, origin: str | None) -> Remedy:
-        """Say what to do about a file that nothing accounts for; what is mounted is somebody's on the host."""
+        """Return what to do about a file that nothing accounts for; a mounted one belongs to someone on the host."""
         return self._remedy("remove-path", (path,), origin)
 
     def rename(self, path: str, origin: str | None) -> Remedy:
-        """Say what to do about a file of the user's that hides another."""
+        """Return what to do about a user's file that hides another."""
         return self._remedy("rename", (path,), origin)
 
     def restore(self, name: str, origin: str | None) -> Remedy:
-        """Say how to get back what no lock has: an unlocked project, or Python itself."""
+        """Return how to restore what no lock covers: an unlocked project, or Python itself."""
         return self._remedy("restore", (name,), origin)
 
     def provided(self, origin: str | None) -> Remedy:
-        """Say how to get back what the base image brings."""
+        """Return how to restore what the base image provides."""
         return self._remedy("provided", (), origin)
 
     def unset(self, variable: str) -> Remedy:
-        """Say how to get rid of a *variable* or an option that changes what Python loads."""
+        """Return how to remove a *variable* or an option that changes what Python loads."""
         return self._remedy("unset", (variable,), None)
 
     def python(self, locked: str, found: str) -> Remedy:
-        """Say how to get lock and Python together."""
+        """Return how to make lock and Python agree."""
         accept = f"lock for Python {found} too" if self.foreign else f"compile with {setting('python', found)}"
         return _said(f"{self._based(f'Python {locked}')}, or {accept}")
 
     def base_image(self, reference: str) -> Remedy:
-        """Say how to get lock and base image together."""
+        """Return how to make lock and base image agree."""
         compiled = f"compile with {setting('base-image')} for the new one"
         return _said(f"rebuild the image on {reference}, by its locked digest, or {compiled}")
 
     def lock_label(self) -> Remedy:
-        """Say how to get lock and label together."""
+        """Return how to make lock and label agree."""
         return _said("rebuild the image from this lock, whose label `lockml dockerfile init` writes")
 
     def platform(self, locked: str) -> Remedy:
-        """Say how to get lock and platform together."""
+        """Return how to make lock and platform agree."""
         if self.foreign:
             return _said(f"{self._based(locked)}, or lock for this one too")
         options = f"{setting('platform')} and {setting('libc')}"
         return _said(f"{self._based(locked)}, or compile with the {options} of this one")
 
     def together(self, remedies: Iterable[Remedy]) -> tuple[str, ...]:
-        """Return what to do about all of *remedies*, one text for those that differ in what they are about alone."""
-        told: dict[tuple[_Verb, str | None, str], dict[str, None]] = {}
+        """Return what to do about all of *remedies*: one text for those that differ only in what they are about."""
+        grouped: dict[tuple[_Verb, str | None, str], dict[str, None]] = {}
         for each in remedies:
             key = (each.verb, each.origin, each.text if each.verb == "other" else "")
-            told.setdefault(key, {}).update(dict.fromkeys(each.about))
+            grouped.setdefault(key, {}).update(dict.fromkeys(each.about))
         return tuple(
             text if verb == "other" else self._text(verb, tuple(about), origin)
-            for (verb, origin, text), about in told.items()
+            for (verb, origin, text), about in grouped.items()
         )
 
     def advice(self, remedies: Sequence[Remedy], *, other_lock: bool) -> str:
-        """Return in one short sentence what removes everything that *remedies* are for.
+        """Return one short sentence that fixes everything that *remedies* are for.
 
         *other_lock* says that the image was built from another lock.
         """
         causes = {"change" if each.verb == "unset" else _cause(self.form, each.origin) for each in remedies}
-        how = "without what is not locked" if all(each.verb in _REMOVALS for each in remedies) else self._locked
+        how = (
+            "without the unlocked packages and files"
+            if all(each.verb in _REMOVALS for each in remedies)
+            else self._locked
+        )
         texts = self.together(remedies)
         if other_lock and "image" in causes:
             texts = (f"the image was built from another lock: {self._rebuild(self._locked)}",)
@@ -242,7 +246,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         return f"from {self.foreign or f'the locked {inert(self.requirements)}'}"
 
     def _installed(self, verb: _Verb) -> str | None:
-        """Return the command that installs what is locked, in place; of a container, its file is out here."""
+        """Return the command that reinstalls what is locked, in place; a container reads the file from this machine."""
         if not self.pip or self.foreign:
             return None
         path = PurePosixPath(self.requirements)
@@ -262,18 +266,18 @@ class Remedies(Struct, frozen=True, kw_only=True):
             case "image":
                 return f"rebuild the image without {what}"
             case "container":
-                return f"recreate the container without {what}; if its image sets it, rebuild that first"
+                return f"recreate the container without {what}; if its image sets it, rebuild the image first"
         return f"start Python without {what}"
 
     def _without(self, verb: _Verb, names: tuple[str, ...], origin: str | None) -> str:
-        """Say how to be without projects, or how to keep them."""
+        """Return how to remove projects, or how to keep them."""
         words = shell_words(*names)
         local = f"run `{self.pip} uninstall {self.options}-y {words}`" if self.pip and words is not None else None
         it = "it" if len(names) == 1 else "them"
         without = self._again(origin, f"without {it}", local)
         if verb == "own":
             what = "it is your own project, compile from its" if len(names) == 1 else "these are yours, compile from a"
-            return f"if {what} pyproject.toml, or accept {it} by a rule; else {without}"
+            return f"if {what} pyproject.toml, or accept {it} with a rule; otherwise {without}"
         listed = _listed(names, "projects")
         return f"{without}; or " + (
             f"lock {listed} too" if self.foreign else f"add {listed} to the inputs and compile again"
@@ -296,7 +300,7 @@ class Remedies(Struct, frozen=True, kw_only=True):
         return f"recreate the environment with {ground}"
 
     def _again(self, origin: str | None, how: str, local: str | None) -> str:
-        """Say what brings the subject in order: an image that is rebuilt *how* it must be, or *local*, in place."""
+        """Return what fixes the subject: an image rebuilt in the way *how* says, or *local*, in place."""
         match self.form, _cause(self.form, origin):
             case _, "mount":
                 return self._without_mount(origin or "")
@@ -304,14 +308,14 @@ class Remedies(Struct, frozen=True, kw_only=True):
                 return self._rebuild(how)
             case "container", cause:
                 in_place = f", or {local}" if local else ""
-                rebuild = f"; if the image has the drift too, rebuild that {how}" if cause == "unknown" else ""
+                rebuild = f"; if the image has the drift too, rebuild it {how}" if cause == "unknown" else ""
                 return f"recreate the container from its image{in_place}{rebuild}"
             case "process", "change":
                 return "recreate its container from the image"
         return local or f"recreate the environment {how}"
 
     def _without_mount(self, origin: str) -> str:
-        """Say what to do about a mount: a volume keeps what it was filled with, whatever becomes of its image."""
+        """Return what to do about a mount: a volume keeps its content, even if the image is rebuilt."""
         what = "process" if self.form == "process" else "container"
         volume = _VOLUME.search(origin)
         if volume is None:
@@ -323,14 +327,14 @@ class Remedies(Struct, frozen=True, kw_only=True):
     def _rebuild(self, how: str) -> str:
         match self.form:
             case "container":
-                return f"rebuild the image {how} and recreate the container from it"
+                return f"rebuild the image {how} and recreate the container"
             case "process":
-                return f"rebuild its image {how} and recreate its container from it"
+                return f"rebuild its image {how} and recreate its container"
         return f"rebuild the image {how}"
 
 
 def _options(pip: InstalledDistribution) -> str:
-    """Return what *pip* needs to change what it is of: that of a distribution refuses (PEP 668)."""
+    """Return the options that *pip* needs to change packages: the pip of a Linux distribution refuses (PEP 668)."""
     try:
         knows = Version(pip.version) >= _PIP_OF_DISTRIBUTION
     except InvalidVersion:
@@ -343,7 +347,7 @@ def _said(text: str) -> Remedy:
 
 
 def _besides(remedies: Iterable[Remedy]) -> Iterator[str]:
-    """Yield what nobody has who makes the subject again as it was started: without a setting, and other names."""
+    """Yield what recreating the subject unchanged would not fix: a setting to remove, and files to rename."""
     about: dict[str, dict[str, None]] = {}
     for each in remedies:
         about.setdefault(each.verb, {}).update(dict.fromkeys(each.about))
@@ -359,7 +363,7 @@ def _settings(variables: Iterable[str]) -> str:
 
 
 def _listed(names: Sequence[str], what: str) -> str:
-    """Return *names* in a sentence, the many counted as *what* they are."""
+    """Return *names* as part of a sentence; long lists are shortened with a count of *what* they are."""
     names = [*map(inert, names)]
     if len(names) <= _MOST:
         return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
@@ -367,7 +371,7 @@ def _listed(names: Sequence[str], what: str) -> str:
 
 
 def _form(subject: Subject) -> _Form:
-    """Return what kind of thing *subject* is, as far as its remedies differ."""
+    """Return the form of *subject*, as far as remedies depend on it."""
     if subject.kind == "container":
         return "container"
     if subject.kind == "process":
@@ -378,7 +382,7 @@ def _form(subject: Subject) -> _Form:
 
 
 def _cause(form: _Form, origin: str | None) -> _Cause:
-    """Return what kind of thing brought a drift there, by the *origin* that reports show."""
+    """Return the kind of cause of a drift, from the *origin* that reports show."""
     if origin is None:
         return "image" if form == "image" else "unknown"
     if origin == CHANGED:
@@ -391,5 +395,5 @@ def _is_mount(origin: str | None) -> bool:
 
 
 def _naming_mount(text: str, origin: str) -> str:
-    """Return *text* with the place of the mount, where nothing beside it says which it is."""
+    """Return *text* with the path of the mount, for use where no context names it."""
     return text.replace("that mount", f"the mount at {inert(origin.removeprefix('mounted at ').partition(' (')[0])}")

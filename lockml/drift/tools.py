@@ -1,13 +1,13 @@
 """Judge the bytes and the files of an installed pip, setuptools or wheel that is not locked.
 
-``tool_wheels.txt`` beside this module has the artifact identity (`lockml.common.digest`) of every wheel that base
-images and virtual environments bring: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which
-ensurepip of CPython, virtualenv and uv take theirs from, and those that Debian and Ubuntu build for their own
-ensurepip. It is written by ``python -m tests.drift.write_tool_wheels``. Its lines are one of
+``tool_wheels.txt`` next to this module has the artifact identity (`lockml.common.digest`) of every wheel that base
+images and virtual environments include: all releases on the index since pip 19, setuptools 40 and wheel 0.33, which
+ensurepip of CPython, virtualenv and uv use, and those that Debian and Ubuntu build for their own ensurepip.
+``python -m tests.drift.write_tool_wheels`` writes it. Its lines have these forms:
 
-    wheel NAME VERSION IDENTITY         where several builds of a version exist, each has a line
-    file PATH SHA256                    a file that Python runs at its start, seen from the library folder
-    rebuilt NAME VERSION PYTHON PLACE   there are builds by PLACE, for its own PYTHON, that the table does not have
+    wheel NAME VERSION IDENTITY         if several builds of a version exist, each has a line
+    file PATH SHA256                    a file that Python runs at startup, relative to the library folder
+    rebuilt NAME VERSION PYTHON PLACE   PLACE makes builds for its own PYTHON that the table does not have
 """
 
 import pkgutil
@@ -45,9 +45,9 @@ OWN_TOPS: Final[Mapping[str, frozenset[str]]] = {
     "pkg-resources": frozenset({"pkg_resources"}),  # Debian 11 and Ubuntu 20.04 split it from setuptools
     "setuptools": frozenset({"setuptools", "pkg_resources", "_distutils_hack"}),
     "wheel": frozenset({"wheel"}),
-    "packaging": frozenset({"packaging"}),  # `uv venv --seed` brings it, as wheel needs it
+    "packaging": frozenset({"packaging"}),  # `uv venv --seed` installs it, as wheel needs it
 }
-"""The packages of each project that the table knows."""
+"""The top-level packages of each project in the table."""
 
 _OWN_MODULES: Final[Mapping[str, frozenset[str]]] = {
     "setuptools": frozenset({"distutils-precedence.pth", "easy_install.py"})
@@ -61,11 +61,11 @@ _SYSTEM_PYTHON: Final = re.compile(r"/usr/lib/python(\d+\.\d+)")
 
 
 class KnownTool(Struct, frozen=True):
-    """The RECORD is that of a wheel of this version which the table or the lock has."""
+    """The RECORD is that of a wheel of this version in the table or the lock."""
 
 
 class Unknown(Struct, frozen=True):
-    """Nothing says which bytes this version has, for a *reason*."""
+    """Nothing says which bytes this version has; *reason* says why."""
 
     reason: str
 
@@ -76,9 +76,9 @@ ToolVerdict = KnownTool | Differs | Unknown | Unread
 def judge_tool(
     installed: InstalledDistribution, *, library: str | None = None, recorded: Iterable[LockedTool] = ()
 ) -> ToolVerdict:
-    """Return whether *installed*, no package manager's, has the bytes of a wheel that is known.
+    """Return whether *installed*, which no package manager owns, has the bytes of a known wheel.
 
-    *library* is the folder of its Python's standard library, *recorded* is what the lock has of the tools.
+    *library* is the folder of its Python's standard library, *recorded* is what the lock has about the tools.
     """
     if installed.record is None:
         return Unread(installed.no_record or "it has no RECORD")
@@ -86,20 +86,20 @@ def judge_tool(
     known = _identities(installed.name, version)
     locked = [tool.identity for tool in recorded if _is_recorded(tool, installed.name, version)]
     if not known and not locked:
-        return Unknown("this lockml does not know the version")
+        return Unknown("this release of lockml does not know the version")
     try:
         if _digest(installed) in known or any(_digest(installed, each) == each.digest for each in locked):
             return KnownTool()
     except RecordError as error:
-        return Differs(f"known version, other files: its RECORD is not that of a wheel ({error})")
+        return Differs(f"known version, different files: its RECORD is not that of a wheel ({error})")
     builder = _builder(installed.name, version, library or "")
     if builder is not None:
-        return Unknown(f"{builder} builds this version itself, and not all of its builds are known")
-    return Differs("known version, other bytes: its RECORD is not that of a released wheel")
+        return Unknown(f"{builder} builds this version itself, and not all its builds are known")
+    return Differs("known version, different bytes: its RECORD is not that of a released wheel")
 
 
 def _is_recorded(tool: LockedTool, name: str, version: str) -> bool:
-    """Say whether an entry of the lock tells the bytes of that release: a wheel of it, with the hash of an index."""
+    """Return whether a lock entry determines the bytes of that release: a wheel, with the hash of an index."""
     if tool.name != name or canonicalize_version(tool.version) != version or not tool.sha256:
         return False
     try:
@@ -121,7 +121,7 @@ def _digest(installed: InstalledDistribution, identity: ArtifactIdentity | None 
 
 
 def _builder(name: str, version: str, library: str) -> str | None:
-    """Return who may have built the wheel that the Python of *library* brings, None where only the index has it."""
+    """Return who may have built the wheel bundled with the Python of *library*, None if only the index has it."""
     if library.startswith(_RPM_PYTHON):
         return "the distribution"
     system = _SYSTEM_PYTHON.fullmatch(library)
@@ -129,14 +129,14 @@ def _builder(name: str, version: str, library: str) -> str | None:
 
 
 def is_tool(name: str, installed: Collection[str]) -> bool:
-    """Say whether base images and environments bring *name*; packaging they bring with wheel alone."""
+    """Return whether base images and environments include *name*; packaging counts only together with wheel."""
     return name in OWN_TOPS and (name != "packaging" or "wheel" in installed)
 
 
 def foreign_rows(installed: InstalledDistribution) -> tuple[str, ...]:
-    """Return the paths, as written, that *installed* lists and that are not its own: each is drift.
+    """Return the paths, as written, that *installed* lists but does not own: each is drift.
 
-    Its RECORD and what a setup.py wrote down are looked at, whether rows have a hash or not.
+    Rows count with or without a hash, in RECORD and in what a setup.py recorded.
     """
     listed = [(path, posixpath.join(installed.dist_info, path)) for path in installed.listed]
     rows = [(row.path, row.path) for row in installed.record or ()]
@@ -144,7 +144,7 @@ def foreign_rows(installed: InstalledDistribution) -> tuple[str, ...]:
 
 
 def own_file(installed: InstalledDistribution, path: str) -> bool:
-    """Say whether *path*, seen from the library folder, is of the packages, modules and scripts of a known project."""
+    """Return whether *path*, relative to the library folder, belongs to a known project's packages or scripts."""
     clean = posixpath.normpath(path.replace("\\", "/"))
     if _UNPRINTABLE.search(path) or clean.startswith("/"):
         return False
@@ -160,19 +160,19 @@ def own_file(installed: InstalledDistribution, path: str) -> bool:
 
 
 def _marker(installed: InstalledDistribution) -> str:
-    """Return the name of the empty file by which virtualenv says that what it seeded is not to be shared."""
+    """Return the name of the empty file by which virtualenv marks what it seeded as not to be shared."""
     return f"{installed.dist_info.removesuffix('.dist-info')}.virtualenv"
 
 
 def starts_python(path: str) -> bool:
-    """Say whether *path*, seen from the library folder, is a file that a tool brings and Python runs at its start."""
+    """Return whether *path*, relative to the library folder, is a tool's file that Python runs at startup."""
     return posixpath.dirname(path) == "_distutils_hack" or ("/" not in path and path.endswith(".pth"))
 
 
 def is_tool_file(path: str, sha256: str) -> bool:
-    """Say whether a release has these bytes, *sha256* in hexadecimal, at *path*, seen from the library folder.
+    """Return whether a release has these bytes, *sha256* in hexadecimal, at *path*, relative to the library folder.
 
-    Asked of the .pth files and of ``_distutils_hack``, which Python runs at its start whatever is imported later.
+    Used for .pth files and ``_distutils_hack``, which Python always runs at startup.
     """
     return (path, sha256.lower()) in _tool_files()
 
@@ -180,7 +180,7 @@ def is_tool_file(path: str, sha256: str) -> bool:
 @cache
 def _identities(name: str, version: str) -> frozenset[str]:
     """Return the identities of the wheels of a project in a canonical *version*."""
-    major = "".join(takewhile(str.isdigit, version))  # what has another need not be parsed
+    major = "".join(takewhile(str.isdigit, version))  # other versions need not be parsed
     return frozenset(
         digest
         for project, each, digest in _lines("wheel")
@@ -190,7 +190,7 @@ def _identities(name: str, version: str) -> frozenset[str]:
 
 @cache
 def _rebuilt() -> Mapping[tuple[str, str, str], str]:
-    """Return who builds what more, by project, canonical version and Python."""
+    """Return who makes further builds, by project, canonical version and Python."""
     return {
         (name, canonicalize_version(version), python): " ".join(builders)
         for name, version, python, *builders in _lines("rebuilt")
@@ -203,12 +203,12 @@ def _tool_files() -> frozenset[tuple[str, str]]:
 
 
 def _lines(kind: str) -> list[list[str]]:
-    """Return the fields of the lines of one *kind*, without it."""
+    """Return the fields of the lines of one *kind*, without the kind."""
     return [fields for first, *fields in _table() if first == kind]
 
 
 @cache
 def _table() -> tuple[list[str], ...]:
-    content = pkgutil.get_data("lockml.drift", "tool_wheels.txt")  # costs less to load than importlib.resources
+    content = pkgutil.get_data("lockml.drift", "tool_wheels.txt")  # faster to load than importlib.resources
     text = (content or b"").decode("utf-8")
     return tuple(line.split(" ") for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""A lock and installed distributions in, what their bytes prove out; each is judged once, as digests take time."""
+"""Judge installed distributions by a lock, each one once, as digests take time."""
 
 from packaging.pylock import Package
 
@@ -12,9 +12,9 @@ __all__ = ["Verdicts"]
 
 
 class Verdicts:
-    """Judges distributions by a *lock*, and remembers of each what it found.
+    """The verdicts on distributions by a *lock*, cached for each.
 
-    Both the survey of files and the comparison ask: give them the same, and nothing is judged twice.
+    The file survey and the comparison both ask: give them the same object, and nothing is judged twice.
     """
 
     def __init__(self, lock: Lock) -> None:
@@ -39,7 +39,7 @@ class Verdicts:
         return judge_artifact(package, locked_artifacts(self.lock, package, target), installed)
 
     def tool(self, installed: InstalledDistribution, library: str | None) -> ToolVerdict:
-        """Return whether *installed*, an unlocked tool beside the standard *library*, is a wheel that is known."""
+        """Return whether *installed*, an unlocked tool for the Python of *library*, is a known wheel."""
         known = self._tools.get(installed.folder)
         if known is not None and known[0] is installed and known[1] == library:
             return known[2]

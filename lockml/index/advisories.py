@@ -31,7 +31,7 @@ Release = tuple[NormalizedName, Version, str]
 
 
 class Advisory(Struct, frozen=True, kw_only=True):
-    """A known vulnerability: its *id*, other names of it, in which versions it is mended, and what it is about."""
+    """A known vulnerability: its *id*, other names of it, the versions that fix it, and what it is about."""
 
     id: str
     aliases: tuple[str, ...]
@@ -59,7 +59,7 @@ class SilentIndexError(PackageIndexError):
 def read_advisories(
     releases: Iterable[Release], *, client: HttpClient, cache: Cache
 ) -> Mapping[NormalizedName, tuple[Advisory, ...] | PackageIndexError]:
-    """Return by project what is known of each of *releases*, or why that could not be told."""
+    """Return by project what is known of each of *releases*, or why that could not be determined."""
     wanted = list(releases)
 
     def ask(release: Release) -> tuple[Advisory, ...] | PackageIndexError:
@@ -87,7 +87,7 @@ def _read(release: Release, client: HttpClient, cache: Cache) -> tuple[Advisory,
 def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
     answer = client.get(url, {"Accept": "application/json"})
     if answer.status != _OK:
-        hint = "only an index with PyPI's JSON API tells of vulnerabilities"
+        hint = "only an index with PyPI's JSON API lists vulnerabilities"
         raise SilentIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
     page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
     cache.pages.keep(url, page, _MAX_AGE)

@@ -1,4 +1,4 @@
-"""A table of ``[[built]]`` in; a project that the user's image builds, and that no index is asked for, out, and back.
+"""Reads and writes a table of ``[[built]]``: a project that the user's image builds, and no index is asked for.
 
 The source is a git repository at a commit, or a source archive with its SHA-256 (PEP 440 direct references).
 """
@@ -8,12 +8,17 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from msgspec import Struct
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockml.common.display import redact
-from lockml.common.references import ArchiveReference, BadReferenceError, RepositoryReference, parse_reference
+from lockml.common.references import (
+    ArchiveReference,
+    BadReferenceError,
+    RepositoryReference,
+    parse_pep508,
+    parse_reference,
+)
 
 __all__ = ["BadBuiltError", "Built", "built_table", "parse_built"]
 
@@ -171,9 +176,9 @@ def _version(text: str) -> Version:
 
 def _requirement(text: str) -> str:
     try:
-        requirement = Requirement(text)
-    except InvalidRequirement as error:
-        raise ValueError(f"{text!r} is not a requirement (PEP 508)") from error
+        requirement = parse_pep508(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:200]!r} is not a requirement (PEP 508)") from error
     if requirement.url is not None:
         raise ValueError(f"{redact(text)!r} names an address: ask for that in the inputs, and only for the name here")
     return str(requirement)
@@ -185,14 +190,14 @@ def _source(text: str) -> RepositoryReference | ArchiveReference:
     try:
         reference = parse_reference(text)
     except BadReferenceError as error:
-        raise ValueError(f"{redact(text)!r} is no source: {error}") from error
+        raise ValueError(f"{redact(text)!r} is not a source: {error}") from error
     match reference:
         case RepositoryReference(revision=revision) if revision is not None:
             raise ValueError(f"{redact(text)!r} names {revision!r}: write the commit under `commit`")
         case RepositoryReference():
             return reference
         case ArchiveReference() if reference.filename.endswith(".whl"):
-            raise ValueError(f"{redact(text)!r} is a wheel, which nobody builds: ask for it in the inputs")
+            raise ValueError(f"{redact(text)!r} is a wheel, which needs no build: ask for it in the inputs")
         case ArchiveReference():
             if reference.hashes or reference.weak_hashes:
                 raise ValueError(f"{redact(text)!r} has a hash behind #: write it as `sha256`")

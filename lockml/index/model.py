@@ -49,7 +49,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
     *url* is absolute, *hashes* maps algorithms to hexadecimal digests, *upload_time* is RFC 3339 text (PEP 700),
     *yanked* the reason or "" for none given (PEP 592), *core_metadata* the hashes of the ``.metadata`` file beside it,
     {} where it is there without a hash, None where it is not advertised (PEP 658, 714). *local* is the path of a
-    file of this machine, as the user named its folder. *fault* tells why no installer could use it, "" where one can.
+    file of this machine, as the user named its folder. *fault* says why no installer could use it, "" if one can.
     *origin* is the address of the index that lists it, without a login, "" where the user named the file.
     """
 
@@ -72,7 +72,7 @@ class FileEntry(Struct, frozen=True, kw_only=True):
 
 
 class DistributionFile(Struct, frozen=True, kw_only=True):
-    """A wheel or an sdist of one release that somebody can install."""
+    """A wheel or an sdist of one release that some target can install."""
 
     entry: FileEntry
     project: NormalizedName
@@ -94,7 +94,7 @@ class DistributionFile(Struct, frozen=True, kw_only=True):
 class Project(Struct, frozen=True, kw_only=True):
     """A project on an index: its releases newest first, each with its files as listed.
 
-    *skipped* tells which files cannot be used and why; *status* is PEP 792's, with *status_reason* where given.
+    *skipped* lists which files cannot be used and why; *status* is PEP 792's, with *status_reason* where given.
     """
 
     name: NormalizedName
@@ -123,7 +123,7 @@ class Project(Struct, frozen=True, kw_only=True):
 
 
 class OtherIndex(Struct, frozen=True, kw_only=True):
-    """What an index that is not asked for a *project* lists of it; *words* are the options that take it from there."""
+    """What an index that is not asked for a *project* lists of it; *words* are the options that use it."""
 
     project: Project
     words: str
@@ -132,7 +132,7 @@ class OtherIndex(Struct, frozen=True, kw_only=True):
 class Elsewhere(Struct, frozen=True, kw_only=True):
     """The places that are *asked* for a project, as the user named them, and what *others* list.
 
-    Those that are *unasked*, each with the options that take it from there, may have it, but not learn its name.
+    Those that are *unasked*, each with the options that use it, may have it, but not learn its name.
     """
 
     asked: tuple[str, ...] = ()
@@ -173,10 +173,10 @@ class UnreadDependency(Struct, frozen=True, kw_only=True):
 
 
 class CoreMetadata(Struct, frozen=True, kw_only=True):
-    """What a distribution says of itself (core metadata specification, PEP 566, 643, 685).
+    """What a distribution says about itself (core metadata specification, PEP 566, 643, 685).
 
-    *build* tells how a source tree was brought to say it, None where it is written down. *unread_python* is the text of
-    a Requires-Python that is none; where one of *unread_dist* counts, nobody knows what is needed.
+    *build* says how the metadata of a source tree was built, None if it was read. *unread_python* is the text of
+    a Requires-Python that cannot be read; if one of *unread_dist* counts, what is needed is not known.
     """
 
     name: NormalizedName

@@ -75,7 +75,7 @@ class PrefetchedResults(Generic[_K, _T]):
             return
         try:
             self._pool.submit(self._load, future, fetch, then)
-        except RuntimeError:  # the pool is closed: nobody will ask
+        except RuntimeError:  # the pool is closed: no one will ask
             future.cancel()
 
     def result(self, key: _K) -> _T | None:

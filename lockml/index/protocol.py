@@ -37,13 +37,13 @@ class FileIndex(Protocol):
         """
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
+        """Return what *file* says about itself; raises MetadataError where it cannot be used, PackageIndexError."""
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
         """Return by file name the SHA-256, hexadecimal, and the size of each of *entries*, which are downloaded."""
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be determined."""
 
 
 class ArchiveIndex(FileIndex, Protocol):
@@ -92,7 +92,7 @@ class ForwardingIndex:
         return self._index.elsewhere(name)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError where it cannot be used, PackageIndexError."""
+        """Return what *file* says about itself; raises MetadataError where it cannot be used, PackageIndexError."""
         return self._index.metadata(file)
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
@@ -100,5 +100,5 @@ class ForwardingIndex:
         return self._index.digests(entries)
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be determined."""
         return self._index.identities(files)

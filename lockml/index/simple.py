@@ -91,7 +91,7 @@ class SimpleIndex:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._others_pool is not None:  # what is only told is not waited for
+        if self._others_pool is not None:  # what is only shown is not waited for
             self._others_pool.shutdown(wait=False, cancel_futures=True)
         interrupted = kind is not None and not issubclass(kind, Exception)
         for wait in (False,) if interrupted else (False, True):  # neither begins anything new while the other ends
@@ -157,7 +157,7 @@ class SimpleIndex:
         return self.others.after_refusal(name, first)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError or PackageIndexError."""
+        """Return what *file* says about itself; raises MetadataError or PackageIndexError."""
         self.prefetch_metadata([file])
         found = self._metadata.result(_key(file))
         if found is None:
@@ -165,7 +165,7 @@ class SimpleIndex:
         return found
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs, or the reason why that cannot be told."""
+        """Return by file name what each wheel of *files* installs, or the reason why that cannot be determined."""
         offline = self._client.offline
         in_cache = {file.filename: cached_identity(file, self._cache, offline=offline) for file in files}
         found = {filename: identity for filename, identity in in_cache.items() if identity is not None}
@@ -192,7 +192,7 @@ class SimpleIndex:
         """Return by file name what each wheel of *files* installs by all its bytes, which have the hash that it names.
 
         Each is fetched whole, unless it was before; what is found is kept at once, so that another run goes on where
-        this one was ended. An error stands for a wheel that cannot be had, or has another hash.
+        this one was ended. A wheel that cannot be had, or has another hash, has an error.
         """
         found: dict[str, ArtifactIdentity | str | PackageIndexError] = {}
         for file in files:
@@ -284,7 +284,7 @@ class SimpleIndex:
         return lambda: store_metadata(file, fields, self._cache, sha256=sha256)
 
     def _cached_project(self, name: NormalizedName) -> Project | None:
-        """Return the project where the cache has what the first index says of it, without asking anybody."""
+        """Return the project where the cache has what the first index says of it, without a request."""
         location = next(iter(self._locations_of(name)), None)
         if location is None or location.is_find_links or location.is_local or self._renewed(name):
             return None
@@ -315,7 +315,7 @@ class SimpleIndex:
         return lambda: None
 
     def _project_elsewhere(self, location: IndexLocation, name: NormalizedName, source: "Source") -> Project | None:
-        """Return what *location* lists of a project, to tell of it; raises PackageIndexError."""
+        """Return what *location* lists of a project, to show it; raises PackageIndexError."""
         url = location.page_of(name)
         if source != "server":
             in_cache = cached_page(redact(url), self._cache.pages)
@@ -389,7 +389,7 @@ class SimpleIndex:
 
 
 def _key(file: DistributionFile) -> _FileKey:
-    """Return what tells *file* from all that others list: an address alone may stand on several pages."""
+    """Return what distinguishes *file* from all others: several pages may list one address."""
     entry = file.entry
     return entry.origin, entry.url, tuple(entry.hashes.items()), file.project, entry.filename
 

@@ -1,1 +1,1 @@
-"""Take the inventory of what is really there: `Inventory` from a `FileTree`, without running its code."""
+"""Take the inventory of what is installed: an `Inventory` of a `FileTree`, without running its code."""

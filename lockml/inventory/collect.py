@@ -53,9 +53,9 @@ def take_inventory(
 ) -> Inventory:
     """Return what is installed in the environment at *prefix*, or in the one that the subject uses.
 
-    That is the one that it starts; of several the one that has what *proof* says is locked. With *files*, every file
-    that it can import is looked at. Raises NotFoundError where there is no such
-    environment, UnreachableError where the tree cannot be read.
+    That is the one that it starts; of several, the one that has the locked projects of *proof*. With *files*, every
+    file that it can import is checked. Raises NotFoundError if there is no such environment, UnreachableError if the
+    tree cannot be read.
     """
     proof = proof or Proof()
     choice = _chosen(tree, subject, runtime, prefix, proof)
@@ -85,7 +85,7 @@ def take_inventory(
 
 
 def _with_ground(tree: FileTree, inventory: Inventory, runtime: Runtime) -> Inventory:
-    """Return *inventory* with what its subject says of CUDA; what is around a folder of this machine is not its own."""
+    """Return *inventory* with what its subject says about CUDA; a folder of this machine says nothing."""
     own = inventory.subject.details.get("is") not in ("environment", "packages")
     ground = read_ground(tree, runtime.environment) if own else NO_GROUND
     return replace(inventory, ground=ground, builds=read_builds(tree, inventory.environment.distributions))
@@ -94,10 +94,10 @@ def _with_ground(tree: FileTree, inventory: Inventory, runtime: Runtime) -> Inve
 def _with_settings(
     tree: FileTree, inventory: Inventory, settings: Sequence[Runtime], proof: Proof, anchored: int
 ) -> Inventory:
-    """Return *inventory* with what decides, beside files, what its environment loads."""
+    """Return *inventory* with the settings that, besides files, decide what its environment loads."""
     environment = inventory.environment
     if inventory.subject.details.get("is") == "packages":
-        return inventory  # the variables and files around it are this machine's
+        return inventory  # the variables and files around it belong to this machine
     try:
         found = tuple(find_settings(tree, environment, settings, proof, anchored))
     except UnreadableError as error:
@@ -109,7 +109,7 @@ def _with_settings(
 
 
 def _shortened(setting: Deviation) -> Deviation:
-    """Return *setting* with the beginning of a long value, all of which counts in its digest."""
+    """Return *setting* with a long value shortened; its digest covers the entire value."""
     value = setting.found or ""
     if len(value) <= _SHOWN:
         return setting
@@ -118,14 +118,14 @@ def _shortened(setting: Deviation) -> Deviation:
 
 
 def _with_origin(tree: FileTree, setting: Deviation) -> Deviation:
-    """Return *setting* with what brought its file there; a variable has none."""
+    """Return *setting* with the origin of its file; a variable has none."""
     origin = latest_origin(tree, setting.path) if setting.path else None
     time = Times(tree).of(setting.path) if setting.path else None
     return replace(setting, origin=origin.text if origin is not None else setting.origin, time=time)
 
 
 def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ...]:
-    """Return what no look at the choice of the environment and at a process can know."""
+    """Return the limits that come from the choice of the environment and from running processes."""
     limits = Limits()
     for other in choice.others:
         limits.add("other-pythons", other)
@@ -137,20 +137,20 @@ def _limits(choice: Choice, subject: Subject, *, files: bool) -> tuple[Limit, ..
 def _traced(
     tree: FileTree, distributions: Iterable[InstalledDistribution], listed: Mapping[str, Expected]
 ) -> Iterator[InstalledDistribution]:
-    """Yield *distributions*, each with the package that owns it, what brought it there and when."""
+    """Yield *distributions*, each with the package that owns it, its origin and its time."""
     times = Times(tree)
     for each in distributions:
         folder = tree.resolve(each.folder)
         described = (f"{folder}/RECORD", f"{folder}/METADATA", f"{folder}/PKG-INFO", folder)
         origin = next((found for path in described if (found := tree.origin(path)) is not None), None)
         text = origin.text if origin is not None else None
-        digest = lists_digest(listed, folder) if each.record is None else None  # else RECORD tells more
+        digest = lists_digest(listed, folder) if each.record is None else None  # otherwise RECORD says more
         owner = owner_of(listed, folder)
         yield replace(each, owner=owner, lists_digest=digest, origin=text, time=times.of(folder))
 
 
 def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | None, proof: Proof) -> Choice:
-    """Return the environment that is meant, and what may hide that another one is."""
+    """Return the environment to check, and the problems that may hide another choice."""
     alone = subject.details.get("is") == "packages"
     try:
         found = find_environments(tree, runtime) if not alone else FoundEnvironments(environments=())
@@ -179,15 +179,15 @@ def _chosen(tree: FileTree, subject: Subject, runtime: Runtime, prefix: str | No
 def _tell_choice(
     environment: PythonEnvironment, others: Sequence[str], runtime: Runtime, progress: Progress, *, named: bool
 ) -> None:
-    """Tell which environment is looked at, and why that one."""
-    why = "it starts " + " ".join(runtime.command[:2]) if runtime.command else "the first that is there"
-    beside = f"; also there: {', '.join(others)}" if others else ""
+    """Return which environment is looked at, and why that one."""
+    why = "it starts " + " ".join(runtime.command[:2]) if runtime.command else "the first one found"
+    beside = f"; others: {', '.join(others)}" if others else ""
     python = f"Python {environment.python_text}"
     tell_fact(progress, f"environment {environment.prefix}: {python}, {'named' if named else why}{beside}")
 
 
 def _unreachable(subject: Subject, path: str, reason: str) -> LockmlError:
-    """Return the error for what cannot be read, or is a Python that no other look will make another one."""
+    """Return the error for a tree that cannot be read, or for a Python that is not supported."""
     if not reason.endswith(UNSUPPORTED):
         return UnreachableError(f"{subject}: {path}", reason)
     remedy = f"use an image with CPython, or check a list of its packages with {setting('freeze')}"
@@ -201,7 +201,7 @@ def _unsupported(tree: FileTree, runtime: Runtime, found: FoundEnvironments) -> 
 
 
 def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
-    """Return the choice of *packages* alone, which a Python of the subject may use."""
+    """Return the choice for *packages* without a Python, which a Python of the subject may use."""
     others = tuple(each.prefix for each in found.environments)
     first = next(iter(found.environments), None)
     if first is None:
@@ -212,22 +212,22 @@ def _beside(packages: PythonEnvironment, found: FoundEnvironments) -> Choice:
         environment=used,
         others=others,
         settings=settings,
-        remarks=(f"{packages.prefix} has no Python of its own; that of {first.prefix} counts",),
+        remarks=(f"{packages.prefix} has no Python of its own; using that of {first.prefix}",),
     )
 
 
 def _nothing_found(found: FoundEnvironments, prefix: str | None, runtime: Runtime) -> tuple[str, str]:
     if prefix is None:
         started = f", and it starts {runtime.command[0]}" if runtime.command else ""
-        named = f"if packages are in some folder of it, name that with {setting('environment')}"
+        named = f"if it has packages in a folder, name the folder with {setting('environment')}"
         return f"no Python environment was found{started}", named
     known = ", ".join(each.prefix for each in found.environments)
-    hint = f"it has these: {known}" if known else "name a folder with a bin/python3, or with the packages themselves"
+    hint = f"it has these: {known}" if known else "name a folder that has a bin/python3, or the packages themselves"
     return f"no Python environment was found at {prefix!r}, and no packages", hint
 
 
 def _may_be_owned(tree: FileTree, environment: PythonEnvironment) -> bool:
-    """Say whether a package manager may have put anything into the environment's library folders."""
+    """Return whether a package manager may have installed files into the environment's library folders."""
     of_system = any(folder.startswith("/usr/lib") for folder in environment.site_folders)
     return of_system or tree.kind(f"{environment.prefix}/conda-meta") == "folder"
 

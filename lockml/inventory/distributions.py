@@ -1,6 +1,6 @@
 """Read the installed distributions of library folders (PEP 376, 610, 627).
 
-Only a dist-info directly in a library folder counts; what projects bundle deeper down is theirs.
+Only a dist-info directly in a library folder counts; those that projects bundle deeper down do not.
 """
 
 import json
@@ -40,14 +40,14 @@ _T = TypeVar("_T")
 _MAX_DIRECT_URL = 1 << 14
 _DESCRIBING = ("dist-info", "egg-info")
 _REQUIRES = b"requires-dist:"
-_MAX_LINES = 5000  # of one distribution's metadata: the greatest ones have some hundred
+_MAX_LINES = 5000  # lines of metadata of a distribution: the largest ones have a few hundred
 _MAX_FIELD = 4096
 _OF_LICENSE = "License ::"
-_LEFT_BEHIND = "~-.=%"  # what pip puts in the place of the first letters
+_LEFT_BEHIND = "~-.=%"  # what pip replaces the first letters with
 
 
 class Declared(Struct, frozen=True, kw_only=True):
-    """Whether an installer noted that somebody asked for it by name, and what it *requires*, as far as that is read."""
+    """Whether an installer recorded that it was requested by name, and what it *requires*, as far as that is read."""
 
     requested: bool
     requires: tuple[Requirement, ...] = ()
@@ -58,7 +58,7 @@ def read_distributions(
 ) -> tuple[tuple[InstalledDistribution, ...], tuple[Problem, ...]]:
     """Return what is installed, in the order of the import path and then by name, and what could not be read.
 
-    What is found in one of *linked_folders* is used where it is worked on, as an editable project.
+    A distribution in one of *linked_folders* is an editable project, used from its working folder.
     """
     found: list[InstalledDistribution] = []
     problems: list[Problem] = []
@@ -80,7 +80,7 @@ def read_distributions(
 
 
 def read_declared(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> Mapping[str, Declared]:
-    """Return what each of *distributions* declares, by its folder; what cannot be read declares nothing."""
+    """Return, by folder, what each of *distributions* declares; unreadable ones declare nothing."""
     declared: dict[str, Declared] = {}
     for each in distributions:
         try:
@@ -94,14 +94,14 @@ def read_declared(tree: FileTree, distributions: Iterable[InstalledDistribution]
 
 
 def with_descriptions(tree: FileTree, inventory: Inventory) -> Inventory:
-    """Return *inventory* with what the metadata of its distributions state beside name and version."""
+    """Return *inventory* with the metadata of its distributions beyond name and version."""
     environment = inventory.environment
     found = tuple(replace(each, described=_described_by(tree, each.folder)) for each in environment.distributions)
     return replace(inventory, environment=replace(environment, distributions=found))
 
 
 def _described_by(tree: FileTree, folder: str) -> Described:
-    """Return what the metadata in *folder* state; what cannot be read states nothing."""
+    """Return what the metadata in *folder* state; unreadable metadata state nothing."""
     try:
         fields, folded = _all_fields(_described(tree, folder) or tree.read(folder, MAX_METADATA) or b"")
     except UnreadableError:
@@ -121,7 +121,7 @@ def _described_by(tree: FileTree, folder: str) -> Described:
 
 
 def _all_fields(content: bytes) -> tuple[list[tuple[str, str]], set[str]]:
-    """Return the first line of each field of core metadata by lower-case name, and the names of those with more."""
+    """Return the first line of each core metadata field by lower-case name, and the names of fields with more lines."""
     found: list[tuple[str, str]] = []
     folded: set[str] = set()
     lines = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n", _MAX_LINES)
@@ -137,7 +137,7 @@ def _all_fields(content: bytes) -> tuple[list[tuple[str, str]], set[str]]:
 def removed_distributions(
     tree: FileTree, site_folders: Iterable[str], names: Collection[NormalizedName]
 ) -> tuple[RemovedDistribution, ...]:
-    """Return what of the projects *names* was in the library folders and was removed, each as it was removed last."""
+    """Return which of the projects *names* were removed from the library folders, each at its last removal."""
     last: dict[NormalizedName, tuple[str, Origin]] = {}
     times = Times(tree)
     for site_folder in site_folders if names else ():
@@ -145,7 +145,7 @@ def removed_distributions(
         try:
             removed = tree.removed(folder)
         except UnreadableError:
-            continue  # reported where the distributions there are read
+            continue  # reported when its distributions are read
         for entry, origin in sorted(removed.items()):
             stem, _, ending = entry.rpartition(".")
             name = canonicalize_name(stem.partition("-")[0])
@@ -159,7 +159,7 @@ def removed_distributions(
 
 
 def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDistribution]:
-    """Leave out an egg-info that a wheel ships beside its dist-info: it is a file of that project."""
+    """Skip an egg-info that a wheel ships next to its dist-info: it is a file of that project."""
     listed = {
         (each.site_folder, row.path.partition("/")[0])
         for each in found
@@ -172,7 +172,7 @@ def _without_shipped(found: list[InstalledDistribution]) -> Iterator[InstalledDi
 def _read_one(
     tree: FileTree, folder: str, site_folder: str, problems: list[Problem], *, linked: bool
 ) -> Iterator[InstalledDistribution]:
-    """Yield what is installed by *folder*, if anything: what of it cannot be read does not make it missing."""
+    """Yield the distribution of *folder*, if there is one: unreadable parts do not make it missing."""
     name_of_folder = posixpath.basename(folder)
     lowered = name_of_folder.lower()
     if lowered.endswith(".dist-info") and name_of_folder.startswith("~"):
@@ -204,17 +204,17 @@ def _read_one(
 
 
 def _metadata(tree: FileTree, folder: str, lowered: str) -> bytes | None:
-    """Return the core metadata of a dist-info or an egg-info by its *lowered* name; None for what is neither."""
+    """Return the core metadata of a dist-info or an egg-info by its *lowered* name; None for anything else."""
     if lowered.endswith(".dist-info"):
         metadata = tree.read(f"{folder}/METADATA", MAX_METADATA)
         if metadata is None:
-            raise UnreadableError(folder, "it has no METADATA, so what is installed there is unknown")
+            raise UnreadableError(folder, "it has no METADATA, so its project is unknown")
         return metadata
     if not lowered.endswith(".egg-info") and lowered != "egg-info":
         return None
     metadata = tree.read(f"{folder}/PKG-INFO", MAX_METADATA) or tree.read(folder, MAX_METADATA)
     if metadata is None:
-        raise UnreadableError(folder, "it has no PKG-INFO, so what is installed there is unknown")
+        raise UnreadableError(folder, "it has no PKG-INFO, so its project is unknown")
     return metadata
 
 
@@ -227,7 +227,7 @@ def _name_and_version(folder: str, metadata: bytes) -> tuple[NormalizedName, str
 
 
 def _leftover(folder: str, site_folder: str) -> InstalledDistribution:
-    """Return what an interrupted pip left: it renames what it is about to replace."""
+    """Return what an interrupted pip left behind: pip renames what it is about to replace."""
     name, _, version = posixpath.basename(folder).lstrip(_LEFT_BEHIND).removesuffix(".dist-info").partition("-")
     reason = "left behind by an interrupted pip"
     return InstalledDistribution(
@@ -252,7 +252,7 @@ def _header_fields(content: bytes) -> dict[str, str]:
 
 
 def _attempt(step: Callable[[], _T | None], problems: list[Problem]) -> _T | None:
-    """Return what *step* reads, None and a problem where it cannot."""
+    """Return what *step* reads; None, with a problem recorded, if it fails."""
     try:
         return step()
     except UnreadableError as error:
@@ -261,7 +261,7 @@ def _attempt(step: Callable[[], _T | None], problems: list[Problem]) -> _T | Non
 
 
 def _record(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[tuple[RecordRow, ...] | None, str | None]:
-    """Return the rows of RECORD, or None and why there are none."""
+    """Return the rows of RECORD, or None and the reason."""
     if not folder.lower().endswith(".dist-info"):
         return None, "an egg-info has no RECORD"
     path = f"{folder}/RECORD"
@@ -279,7 +279,7 @@ def _record(tree: FileTree, folder: str, problems: list[Problem]) -> tuple[tuple
 
 
 def archive_hashes(archive: Mapping[str, object]) -> dict[str, str]:
-    """Return the hashes of a downloaded file, as pip writes them, and as it wrote one before 23.1 (PEP 610)."""
+    """Return the hashes of a downloaded file, in the forms of pip since 23.1 and before (PEP 610)."""
     algorithm, equals, digest = str(archive.get("hash", "")).partition("=")
     hashes = archive.get("hashes") or ({algorithm: digest} if equals else {})
     if not isinstance(hashes, Mapping):
@@ -319,7 +319,7 @@ def _described(tree: FileTree, folder: str) -> bytes:
 
 
 def _requirements(metadata: bytes) -> Iterator[Requirement]:
-    """Yield what *metadata* list, but for what cannot be understood."""
+    """Yield the requirements that *metadata* list, except those that cannot be parsed."""
     for line in metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0].split(b"\n"):
         if line[: len(_REQUIRES)].lower() == _REQUIRES:
             try:

@@ -1,4 +1,4 @@
-"""The port by which an inventory sees the files of a subject: `FileTree`, and a base for its decorators."""
+"""The interface through which an inventory reads a subject's files, `FileTree`, and a base for its decorators."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, NamedTuple, Protocol
@@ -18,19 +18,19 @@ __all__ = [
 ]
 
 AFTER_START: Final = 1 << 30
-"""The lowest `Origin.order` of what changed after an image was made."""
+"""The lowest `Origin.order` of changes made after an image was built."""
 
 CHANGED: Final = "changed after the container was made"
-"""What brought such a file there, for a person."""
+"""The origin of such a file, in words for a person."""
 
 FileKind = Literal["file", "folder", "missing"]
 EntryKind = Literal["file", "folder", "link", "other"]
 
 
 class UnreadableError(Exception):
-    """A part of a file tree that is there but cannot be read; *reason* is a phrase.
+    """A part of a file tree that exists but cannot be read; *reason* is a phrase.
 
-    Internal: never reaches the user; the inventory lists it among its problems, or an UnreachableError is made of it.
+    Internal: never reaches the user; the inventory turns it into a problem or an UnreachableError.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -40,9 +40,9 @@ class UnreadableError(Exception):
 
 
 class Entry(NamedTuple):
-    """What stands in a folder itself, a link not followed: *size* in bytes, *modified* in whole seconds since 1970.
+    """A directory entry, links not followed: *size* in bytes, *modified* in whole seconds since 1970.
 
-    A *privileged* file runs with the rights of its owner or group, whoever starts it.
+    A *privileged* file runs with the rights of its owner or group (setuid, setgid).
     """
 
     name: str
@@ -53,9 +53,9 @@ class Entry(NamedTuple):
 
 
 class Origin(Struct, frozen=True):
-    """What brought a file there: *order* grows from the lowest layer to what changed after the start.
+    """The origin of a file: *order* grows from the lowest layer to changes after the start.
 
-    *text* is a phrase for a person; *replaces* says whether it took the place of a file that was there before.
+    *text* is a phrase for a person; *replaces* says whether it replaced an earlier file.
     """
 
     order: int
@@ -64,83 +64,83 @@ class Origin(Struct, frozen=True):
 
     @property
     def late(self) -> bool:
-        """Whether it came after the start, by a change or by a mount."""
+        """Whether it was added after the start, by a change or a mount."""
         return self.order >= AFTER_START
 
     @property
     def changed(self) -> bool:
-        """Whether it was changed after the start; what is mounted is the word of whoever starts the subject."""
+        """Whether it was changed after the start; mounts do not count, as the person who starts the subject decides."""
         return self.order == AFTER_START
 
 
 class FileTree(Protocol):
-    """The files of a subject. Paths are absolute and POSIX; links are followed inside the tree and nowhere else."""
+    """The files of a subject. Paths are absolute and POSIX; links are followed only inside the tree."""
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
+        """Return what *path* is, links followed."""
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file that the subject's image has at *path*, whatever is there by now.
+        """Return at most *limit* bytes of the file that the subject's image has at *path*, even if it changed since.
 
-        None where it has none, or where the subject does not know its image. Raises UnreadableError.
+        None if it has none, or the image is unknown. Raises UnreadableError.
         """
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order.
 
-        The algorithms are hashlib's names; paths have no links in them. Takes the next of *wanted* while it hashes.
+        Algorithms are hashlib's names; paths contain no links. It consumes the next of *wanted* while it hashes.
         """
 
     def resolve(self, path: str) -> str:
         """Return *path* with every link in it followed inside the tree."""
 
     def origin(self, path: str) -> Origin | None:
-        """Return what brought the file at the link-free *path* there, None where that is not known."""
+        """Return the origin of the file at the link-free *path*, None if it is unknown."""
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name that was in the folder at the link-free *path* and no longer is.
+        """Return, by name, what removed each entry that is no longer in the folder at the link-free *path*.
 
-        Names of which that is not known are left out. Raises UnreadableError.
+        Names are omitted if that is unknown. Raises UnreadableError.
         """
 
 
 class ForwardingTree:
-    """A `FileTree` that asks *tree* everything; a decorator overrides what it does otherwise."""
+    """A `FileTree` that passes everything on to *tree*; decorators override what they change."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
+        """Return what *path* is, links followed."""
         return self._tree.kind(path)
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         return self._tree.names(path)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         return self._tree.entries(path)
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         return self._tree.read(path, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or cannot be told."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         return self._tree.image_content(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         return self._tree.digests(wanted)
 
     def resolve(self, path: str) -> str:
@@ -148,9 +148,9 @@ class ForwardingTree:
         return self._tree.resolve(path)
 
     def origin(self, path: str) -> Origin | None:
-        """Return what brought the file at *path* there, None where that is not known."""
+        """Return the origin of the file at *path*, None if it is unknown."""
         return self._tree.origin(path)
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name that was in the folder *path*; raises UnreadableError."""
+        """Return, by name, what removed each former entry of the folder *path*; raises UnreadableError."""
         return self._tree.removed(path)

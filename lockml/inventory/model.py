@@ -1,4 +1,4 @@
-"""The nouns of what is there: an environment, its installed distributions, and what could not be read."""
+"""The data model of an inventory: an environment, its distributions, and what could not be read."""
 
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
@@ -33,21 +33,21 @@ __all__ = [
 ]
 
 LOCK_LABEL: Final = "lockml.lock"
-"""The label of an image, and the detail of a subject, that has the digest of the pins that it was built from."""
+"""The image label, and subject detail, with the digest of the pins that the image was built from."""
 
 
 class HistoryStep(Struct, frozen=True):
-    """What an image's configuration says of a step that made it; *layer* counts from 1, None where it has none."""
+    """A step of an image's history; *layer* counts from 1, None if the step made none."""
 
     created_by: str
     layer: int | None
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What is looked at: *kind* as the option is called, *name* as given, *details* what else is known.
+    """What is checked: *kind* is the name of the option, *name* as given, *details* what else is known.
 
-    A container of a compose project has its ``service`` among them. *layers* are the digests of an image's layers
-    without compression, the lowest first, () where it has none; *history* are the steps that made it, the first first.
+    A container of a Compose project has its ``service`` among them. *layers* are the digests of an image's uncompressed
+    layers, lowest first, () if it has none; *history* are the steps that made it, first to last.
     """
 
     kind: str
@@ -62,11 +62,10 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 
 class Runtime(Struct, frozen=True, kw_only=True):
-    """How the subject's process starts, as far as it decides which Python it means: variables and working folder.
+    """How the subject's process starts, as far as that decides which Python runs: variables and working folder.
 
-    *environment* has no PATH where that is not known, *working_folder* is "" where it is not; *user* is a name or a
-    number, "" for root. *command* is what a configuration starts, and *processes* are those that run, each with its own
-    command.
+    *environment* has no PATH if it is unknown, and *working_folder* is "" then; *user* is a name or a number, "" for
+    root. *command* is what the configuration starts, and *processes* are the running ones, each with its own command.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +78,7 @@ class Runtime(Struct, frozen=True, kw_only=True):
 class RunningProcess(Struct, frozen=True, kw_only=True):
     """A process of the subject: the real *program* that it runs, and how it was started.
 
-    *environment* is {} where it cannot be read or was written over, *mapped* are the shared objects in its memory.
+    *environment* is {} if it cannot be read or was overwritten, *mapped* are the shared objects in its memory.
     """
 
     number: int
@@ -92,16 +91,16 @@ class RunningProcess(Struct, frozen=True, kw_only=True):
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """Something that is there but could not be read: the result is incomplete."""
+    """Something that exists but could not be read, which makes the result incomplete."""
 
     path: str
     reason: str
 
 
 class DirectUrl(Struct, frozen=True, kw_only=True):
-    """Where a distribution came from (PEP 610): *commit* is that of a repository, *hashes* those of an archive.
+    """The source of a distribution (PEP 610): *commit* for a repository, *hashes* for an archive.
 
-    *vcs* names the program of the repository, *subdirectory* is where the project is in it.
+    *vcs* names the version control program, *subdirectory* is where the project is in the repository.
     """
 
     url: str
@@ -113,10 +112,10 @@ class DirectUrl(Struct, frozen=True, kw_only=True):
 
 
 class Described(Struct, frozen=True, kw_only=True):
-    """What core metadata state of a distribution beside name and version, as they stand there.
+    """The core metadata of a distribution besides name and version, verbatim.
 
-    *license_expression* is of PEP 639, *license* and the *license_classifiers* are what came before it;
-    *license_is_text* says that the former has more lines. *requires* are the lines of Requires-Dist, *urls* those of
+    *license_expression* follows PEP 639, *license* and the *license_classifiers* are the older fields;
+    *license_is_text* says that *license* has several lines. *requires* are the lines of Requires-Dist, *urls* those of
     Project-URL, and of Home-page, by their labels.
     """
 
@@ -131,12 +130,12 @@ class Described(Struct, frozen=True, kw_only=True):
 class InstalledDistribution(Struct, frozen=True, kw_only=True):
     """A dist-info (PEP 376, PEP 627) or egg-info directly in a library folder.
 
-    *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None where there is
-    none, with the reason in *no_record*; *source* is what direct_url.json tells (PEP 610), None for an index;
-    *owner* is the package of the system or of conda that brought it, None for what an installer of wheels did; of a
-    package without a RECORD, *lists_digest* is that of all that is listed; *listed*
-    are the paths that a setup.py wrote down instead of a RECORD, relative to *folder*; *origin* says
-    what brought it there, *time* when its folder was written last. *described* is None where nobody asked for it.
+    *folder* is its own path, *site_folder* the library folder; *record* holds the rows of RECORD, None if there is
+    none, with the reason in *no_record*; *source* comes from direct_url.json (PEP 610), None for an index; *owner* is
+    the system or conda package that contains it, None if an installer of wheels installed it. *lists_digest* is the
+    digest of a package manager's list for a package without a RECORD; *listed* are the paths that a setup.py recorded
+    instead of a RECORD, relative to *folder*; *origin* says what added it, *time* when its folder was last written.
+    *described* is None if it was not requested.
     """
 
     name: NormalizedName
@@ -156,7 +155,7 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
     @property
     def editable(self) -> bool:
-        """Whether its code is used where it is worked on (PEP 660)."""
+        """Whether it is installed editable: its code is used from its working folder (PEP 660)."""
         return self.source is not None and self.source.editable
 
     @property
@@ -166,9 +165,9 @@ class InstalledDistribution(Struct, frozen=True, kw_only=True):
 
 
 class RemovedDistribution(Struct, frozen=True, kw_only=True):
-    """A dist-info or egg-info that was in a library folder and no longer is.
+    """A dist-info or egg-info that was removed from a library folder.
 
-    *origin* says what removed it, *time* when that folder was written last.
+    *origin* says what removed it, *time* when that folder was last written.
     """
 
     name: NormalizedName
@@ -180,19 +179,19 @@ class RemovedDistribution(Struct, frozen=True, kw_only=True):
 class PythonEnvironment(Struct, frozen=True, kw_only=True):
     """A Python and what it can import: *site_folders* in the order of its import path.
 
-    *python* is ``3.11.2``, or ``3.11`` where the patch release is unknown; *machine* and *libc* are None where the
-    files do not say. *implementation* is its name in markers, and *free_threaded* is None where nothing says whether it
-    is such a build. *linked_folders* are those of the site folders that a .pth file names: what is in them is where
-    somebody works on it. *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the
-    standard library and *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
+    *python* is ``3.11.2``, or ``3.11`` if the patch release is unknown; *machine* and *libc* are None if the files do
+    not say. *implementation* is its name in markers, and *free_threaded* is None if nothing says whether it is such a
+    build. *linked_folders* are the site folders that a .pth file names: working folders of editable projects.
+    *path_folders* are what PYTHONPATH names, archives too, *library* is the folder of the standard library and
+    *program* the interpreter, without links. *virtual* says whether it is a virtual environment.
 
     *first_folders* come before all others in some way of starting it, each with that way; *archives* are the zip files
     that PYTHONPATH and .pth files name, *library_archives* those before the standard library. *cache_prefixes* are the
-    folders of PYTHONPYCACHEPREFIX, "" for where modules lie beside their sources, *optimisations* the levels of -O that
-    it is started with. *library_search* is LD_LIBRARY_PATH, and *plugin_folders* are those that variables name of what
-    C libraries load. *dangling* says that *program* is not there. *problems* are what of its import path could not be
-    read or followed. Packages that are *alone* have no Python beside them; *python* is what they are for then, "" where
-    that is unknown.
+    folders of PYTHONPYCACHEPREFIX, "" for modules next to their sources, *optimisations* the levels of -O that it is
+    started with. *library_search* is LD_LIBRARY_PATH, and *plugin_folders* are the folders of C library plugins that
+    variables name. *dangling* says that *program* does not exist. *problems* are the parts of its import path that
+    could not be read or followed. Packages that are *alone* come without a Python; *python* is then what they are for,
+    "" if that is unknown.
     """
 
     prefix: str
@@ -221,7 +220,7 @@ class PythonEnvironment(Struct, frozen=True, kw_only=True):
 
     @property
     def big_endian(self) -> bool:
-        """Whether its processor reads numbers from their highest byte on."""
+        """Whether its processor is big-endian."""
         return self.machine == "s390x"
 
     @property
@@ -243,11 +242,11 @@ LimitCode = Literal[
     "other-pythons",
     "process-memory",
 ]
-"""What no look at a subject can know, by a word for machines; the list is closed."""
+"""The codes of the limits: what a check cannot determine. The list is closed."""
 
 
 class Limit(Struct, frozen=True, kw_only=True):
-    """How often a look came to such an end, with a few *examples*, paths or names."""
+    """How often a limit applied, with a few *examples*: paths or names."""
 
     code: LimitCode
     count: int
@@ -255,12 +254,12 @@ class Limit(Struct, frozen=True, kw_only=True):
 
 
 class Deviation(Struct, frozen=True, kw_only=True):
-    """A file that is not as whatever owns it says, or that nothing owns; *files* counts those of a whole folder.
+    """A file that differs from what its owner says, or has no owner; *files* counts those of a folder.
 
-    *owner* is the distribution's name, ``python`` for the standard library, None where nothing owns the file;
-    *expected* and *found* are digests as ``sha256:…``, None where there is none. *origin* says what brought it there.
-    An *unproven* one is as its owner says, and nothing proves that owner. *time* is when it was written last by its
-    own time, or the folder that it was removed from. *content* is the SHA-256 of the files that a setting names.
+    *owner* is the distribution's name, ``python`` for the standard library, None for a file without an owner;
+    *expected* and *found* are digests as ``sha256:…``, None if there is none. *origin* says what added it. An
+    *unproven* one is as its owner says, but nothing proves that owner. *time* is its last modification time, or that
+    of the folder that it was removed from. *content* is the SHA-256 of the files that a setting names.
     """
 
     kind: DeviationKind
@@ -277,7 +276,7 @@ class Deviation(Struct, frozen=True, kw_only=True):
 
 
 class AccountedFiles(Struct, frozen=True, kw_only=True):
-    """How many *files* are as their *owner* says, with how many bytes, and by what: *basis* is a word for a person."""
+    """How many *files*, with how many bytes, are as their *owner* says; *basis* is what shows it."""
 
     owner: str
     basis: str
@@ -286,9 +285,9 @@ class AccountedFiles(Struct, frozen=True, kw_only=True):
 
 
 class Expected(NamedTuple):
-    """What an owner says of a file: *algorithm* and *digest* are None, and *size* is, where it does not say.
+    """What an owner says about a file: *algorithm*, *digest* and *size* are None if it does not say.
 
-    *source* is the folder of the distribution or the list that says so.
+    *source* is the folder of the distribution, or the list, that says so.
     """
 
     owner: str
@@ -300,11 +299,11 @@ class Expected(NamedTuple):
 
 
 class InstalledScript(Struct, frozen=True, kw_only=True):
-    """A file in an environment's ``bin`` that a RECORD lists and no entry point has: the wheel's own, or nobody's.
+    """A file in ``bin`` that a RECORD lists and no entry point has: the wheel's own script, or a foreign one.
 
-    *hashes* has it with each first line that it may have had, as RECORD writes them; *source* is the dist-info;
-    *first_line* is that of a script that does not start the environment's Python, None where it does; *found* is the
-    digest of what is there; *origin* says what brought it there.
+    *hashes* covers each first line that it may have had, as RECORD writes them; *source* is the dist-info;
+    *first_line* belongs to a script that does not start the environment's Python, else None; *found* is the digest of
+    the file; *origin* says what added it.
     """
 
     path: str
@@ -318,12 +317,12 @@ class InstalledScript(Struct, frozen=True, kw_only=True):
 
 
 class FileSurvey(Struct, frozen=True, kw_only=True):
-    """All files below the import path, held against what owns them.
+    """All files below the import path, compared with what owns them.
 
-    *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* says of
-    other folders why nothing says what must be in them. *scripts* are those that no entry point has, whose RECORD rows
-    installers rewrite. *stale* are the modules, with their owners, that a compiled module beside them is not of.
-    *contents* has by the folder of a distribution a SHA-256 of its files of which it states no digest.
+    *application* are the folders of PYTHONPATH and of .pth files, whose files nothing can prove; *unproven* gives the
+    reason for other folders. *scripts* are those without an entry point, whose RECORD rows installers rewrite. *stale*
+    are the modules, with their owners, that the compiled module next to them does not come from. *contents* has, by
+    the folder of a distribution, a SHA-256 of the files for which it states no digest.
     """
 
     accounted: tuple[AccountedFiles, ...]
@@ -339,24 +338,24 @@ class FileSurvey(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """How many files there are that something should account for."""
+        """The number of files that something should account for."""
         absent = ("removed-file", "shadowed", "environment")
         found = sum(each.files for each in self.deviations if each.kind not in absent)
         return self.as_owned + found
 
     @property
     def as_owned(self) -> int:
-        """How many of them are as their owners say."""
+        """The number of those files that are as their owners say."""
         return sum(each.files for each in self.accounted)
 
 
 class Inventory(Struct, frozen=True, kw_only=True):
-    """What is installed in the environment that the subject uses; *others* are the prefixes of its other ones.
+    """What is installed in the environment that the subject uses; *others* are the prefixes of its other environments.
 
-    *files* is None where nobody asked for them. *deviations* are of what decides, beside files, what Python loads;
-    *remarks* say of the choice of the environment what a reader must know. *removed* are locked projects that were
-    installed and no longer are. *ground* is what the subject says of its CUDA, and *builds* are the distributions whose
-    files say what they are built for; *declared* is what the user says of its host.
+    *files* is None if they were not checked. *deviations* concern the settings that, besides files, decide what Python
+    loads; *remarks* explain the choice of the environment. *removed* are locked projects that were uninstalled.
+    *ground* is what the subject says about its CUDA, and *builds* are the distributions whose files say what they are
+    built for; *declared* is what the user says about the host.
     """
 
     subject: Subject

@@ -1,4 +1,4 @@
-"""Find what brought a file to its place in a `FileTree`, or removed it from there: a layer, a mount, a later change."""
+"""Find what added a file to a `FileTree`, or removed it: a layer, a mount or a later change."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,29 +8,29 @@ from lockml.inventory.file_tree import FileTree, Origin, UnreadableError
 
 __all__ = ["Removals", "Times", "came_late", "latest_origin", "origin_of"]
 
-_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # an archive may say any number
+_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()  # an archive may give any number
 
 
 def origin_of(tree: FileTree, path: str) -> Origin | None:
-    """Return what brought the bytes at *path*: behind a link, those of the file that it leads to."""
+    """Return the origin of the bytes at *path*: for a link, those of its target."""
     real_path = tree.resolve(path)
     return tree.origin(real_path if tree.kind(real_path) != "missing" else path)
 
 
 def latest_origin(tree: FileTree, path: str) -> Origin | None:
-    """Return the later of what brought the link at *path* and what brought the file that it leads to."""
+    """Return the later of the origins of the link at *path* and of its target."""
     origins = [each for each in (tree.origin(path), origin_of(tree, path)) if each is not None]
     return max(origins, key=lambda origin: origin.order, default=None)
 
 
 def came_late(tree: FileTree, path: str) -> bool:
-    """Say whether what is at *path*, or what a link there leads to, came after the start."""
+    """Return whether *path*, or the target of a link there, was added after the start."""
     origin = latest_origin(tree, path)
     return origin is not None and origin.late
 
 
 class Removals:
-    """Finds what removed files of *tree*; reads each folder once."""
+    """A search for what removed files of *tree*, which reads each folder once."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
@@ -38,7 +38,7 @@ class Removals:
         self._removed: dict[str, Mapping[str, Origin]] = {}
 
     def origin(self, path: str) -> Origin | None:
-        """Return what removed the file that was at *path*, or put something else there; None where that is unknown."""
+        """Return what removed or replaced the file that was at *path*; None if that is unknown."""
         folder, _, name = path.rpartition("/")
         try:
             real_path = self._tree.resolve(folder or "/").rstrip("/")
@@ -47,7 +47,7 @@ class Removals:
             found = (self._removed_from(each).get(name) for each in dict.fromkeys((real_path, folder)))
             return next((origin for origin in found if origin is not None), None)
         except UnreadableError:
-            return None  # reported where the folder itself is read
+            return None  # reported when the folder itself is read
 
     def _names_in(self, folder: str) -> frozenset[str]:
         if folder not in self._names:
@@ -61,17 +61,17 @@ class Removals:
 
 
 class Times:
-    """Finds when files of *tree* were written last, by their own times; reads each folder once."""
+    """The modification times of the files of *tree*; reads each folder once."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
         self._folders: dict[str, Mapping[str, int]] = {}
 
     def of(self, path: str, removed_by: Origin | None = None) -> str | None:
-        """Return the time of the file or folder at *path*, in ISO 8601; of what is gone, of the folder that it was in.
+        """Return the time of the file or folder at *path*, in ISO 8601; for a removed one, that of its folder.
 
-        Removing a file writes its folder, if whatever it was *removed_by* tells of that: engines elsewhere do not.
-        Whoever writes a file can set its time.
+        Removing a file updates the time of its folder, if what it was *removed_by* records that: remote engines do not.
+        Anyone who writes a file can set its time.
         """
         try:
             real_path = self._tree.resolve(path)
@@ -83,7 +83,7 @@ class Times:
             folder, _, name = real_path.rpartition("/")
             seconds = self._times_in(folder or "/").get(name)
         except UnreadableError:
-            return None  # reported where it is read
+            return None  # reported when it is read
         if seconds is None or not 0 < seconds < _LAST:
             return None
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -18,14 +18,14 @@ from lockml.inventory.model import DirectUrl, InstalledDistribution, Inventory, 
 
 __all__ = ["located", "parse_frozen"]
 
-_EDITABLE = re.compile(r"# Editable .*\(([A-Za-z0-9][A-Za-z0-9._-]*)==([^()\s]+)\)")  # what pip writes above it
+_EDITABLE = re.compile(r"# Editable .*\(([A-Za-z0-9][A-Za-z0-9._-]*)==([^()\s]+)\)")  # what pip writes above a line
 _NO_RECORD = "a list of names and versions has no RECORD"
 
 
 def parse_frozen(content: bytes, name: str) -> Inventory:
-    """Return what the list *content* of the file *name* says; raises InputError for what is no such list.
+    """Return the inventory in the list *content* of the file *name*; raises InputError for anything else.
 
-    The Python is "" and the platform None where the list does not have them.
+    The Python is "" and the platform None if the list does not name them.
     """
     subject = Subject(kind="freeze", name=name)
     try:
@@ -74,7 +74,7 @@ def _frozen_line(line: str) -> InstalledDistribution | None:
 
 
 def _editable_line(line: str, above: str) -> InstalledDistribution | None:
-    """Return the project of a folder, which pip names, where it can, in the comment *above* alone."""
+    """Return the project of a folder, which pip names only in the comment *above*, if at all."""
     named = _EDITABLE.fullmatch(above)
     if named is None or not line.startswith("-e "):
         return None
@@ -83,7 +83,7 @@ def _editable_line(line: str, above: str) -> InstalledDistribution | None:
 
 
 def located(distribution: InstalledDistribution) -> InstalledDistribution:
-    """Return *distribution* with the repository, the commit and the folder in it that its address names as such."""
+    """Return *distribution* with the repository, commit and subdirectory that its URL names."""
     source = distribution.source
     if source is None or source.commit or not source.url.startswith("git+"):
         return distribution
@@ -99,7 +99,7 @@ def located(distribution: InstalledDistribution) -> InstalledDistribution:
 
 
 def _version_of(url: str) -> str:
-    """Return the version of the wheel that *url* names, "" for what is none: a folder or an archive has any."""
+    """Return the version of the wheel that *url* names, "" for a folder or an archive, which may have any."""
     try:
         return str(parse_wheel_filename(unquote(url).rpartition("/")[2])[1])
     except InvalidWheelFilename:

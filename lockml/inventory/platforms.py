@@ -22,8 +22,8 @@ _MACHINES: Final = {  # e_machine, bits, EI_DATA
     (3, 32, _LITTLE): "i686",
 }
 _ARM: Final = 40
-_HARD_FLOAT: Final = 0x400  # EF_ARM_ABI_FLOAT_HARD: what wheels for armv7l are built for
-_DEBIAN: Final = {  # the folders of multiarch
+_HARD_FLOAT: Final = 0x400  # EF_ARM_ABI_FLOAT_HARD: required by wheels for armv7l
+_DEBIAN: Final = {  # multiarch folders
     "x86_64": "x86_64-linux-gnu",
     "aarch64": "aarch64-linux-gnu",
     "ppc64le": "powerpc64le-linux-gnu",
@@ -36,9 +36,9 @@ _GLIBC_FOLDERS: Final = ("/lib64", "/usr/lib64", "/usr/lib64/lp64d", "/usr/lib",
 
 
 def machine_of(tree: FileTree, interpreter: str) -> str | None:
-    """Return what uname calls the processor that the program *interpreter* is built for, None where that is unknown.
+    """Return uname's name of the architecture that the program *interpreter* is built for, None if that is unknown.
 
-    Of 32-bit ARM that is armv7l, though the program may do on an ARMv6; one without floating-point registers is none.
+    32-bit ARM is armv7l, even if the program also runs on ARMv6; builds without floating-point registers are unknown.
     """
     head = tree.read(interpreter, 64) or b""
     if head[:4] != b"\x7fELF" or len(head) < 40:
@@ -51,7 +51,7 @@ def machine_of(tree: FileTree, interpreter: str) -> str | None:
 
 
 def libc_of(tree: FileTree, machine: str | None) -> Libc | None:
-    """Return the C library of the tree, that for *machine* where it has several; None where its files do not say."""
+    """Return the C library of the tree, the one for *machine* if there are several; None if its files do not say."""
     names = sorted(_DEBIAN.values(), key=lambda name: name != _DEBIAN.get(machine or ""))
     folders = [f"{above}/{name}" for above in ("/lib", "/usr/lib") for name in names]
     first = folders[:: len(names)]
@@ -67,16 +67,16 @@ def libc_of(tree: FileTree, machine: str | None) -> Libc | None:
 
 
 def made_library(tree: FileTree, prefix: str, minor: str) -> str:
-    """Return the name of the library folder that was made at *prefix* for Python *minor*: python3.14, python3.14t."""
+    """Return the name of the library folder at *prefix* for Python *minor*: python3.14 or python3.14t."""
     free_threaded = tree.kind(f"{prefix}/lib/python{minor}t") == "folder"
     return f"python{minor}t" if free_threaded else f"python{minor}"
 
 
 def exact_python(tree: FileTree, base: str, library: str, written: str | None) -> str:
-    """Return the version of the Python at *base* with its patch release where a file has it, else its minor version.
+    """Return the version of the Python at *base*, with its patch release if a file has it, else its minor version.
 
     *library* is the name of the folder of its standard library: python3.11, python3.14t.
-    *written* is what a pyvenv.cfg says: it was true when the environment was made, and counts where no file has more.
+    *written* comes from a pyvenv.cfg: it was true when the environment was made, and counts if no file says more.
     """
     minor = library.removeprefix("python").rstrip("t")
     header = tree.read(f"{base}/include/{library}/patchlevel.h", 1 << 16) or b""

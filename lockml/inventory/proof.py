@@ -1,4 +1,4 @@
-"""What a lock proves of an environment, as far as an inventory asks; the drift stage fills it in."""
+"""What a lock proves about an environment, as far as an inventory needs it; the drift stage fills it in."""
 
 from collections.abc import Callable
 
@@ -21,18 +21,17 @@ def _no_tool(_: InstalledDistribution, __: str, ___: str | None) -> bool | None:
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """What is known beforehand of what must be installed; without a lock, nothing is.
+    """What is known in advance about what must be installed; without a lock, nothing.
 
-    *projects* are the names that are locked, *unprovable* those of them whose bytes no lock can know, *own* those that
-    are locked from a folder of the user's, and the projects that the lock is for, which are in none of the two.
-    *proven* returns the dist-info folders of an environment whose RECORD is that of a locked or a known wheel.
-    *tool_file* says whether an unlocked tool (pip, setuptools, wheel) may have a file at a path seen from the library
-    folder, with its SHA-256 in hexadecimal; None for what is no tool. *base_layers* are the digests of the layers of
-    the locked base image, the lowest first; with *provides*, what they have and nothing else accounts for is as
-    locked too. *compare* compares compiled modules with their sources, in an order that *salt* decides, bytes that
-    nobody can foresee. *python* is the minor version that all targets have, "" where they
-    differ. *progress* hears how far a look is. *key* names all this but *compare*, *salt* and *progress* among other
-    proofs, for what is kept.
+    *projects* are the locked names, *unprovable* those whose bytes no lock can know, *own* those locked from a folder
+    of the user's and the projects that the lock is for, which are in neither of the other two. *proven* returns the
+    dist-info folders of an environment whose RECORD is that of a locked or known wheel. *tool_file* returns whether an
+    unlocked tool (pip, setuptools, wheel) may have a file at a path relative to the library folder, with its SHA-256 in
+    hexadecimal; None for a project that is not a tool. *base_layers* are the digests of the layers of the locked base
+    image, lowest first; with *provides*, files of these layers that nothing else accounts for count as locked too.
+    *compare* compares compiled modules with their sources, in an order that *salt* decides: unpredictable bytes.
+    *python* is the minor version that all targets share, "" if they differ. *progress* is called as the inventory
+    proceeds. *key* identifies all of this except *compare*, *salt* and *progress*, for caches.
     """
 
     key: str = ""
@@ -49,6 +48,6 @@ class Proof(Struct, frozen=True, kw_only=True):
     progress: Progress = silent
 
     def anchored(self, layers: tuple[str, ...]) -> int:
-        """Return how many of an image's *layers*, the lowest first, are those of the base image; 0 for another base."""
+        """Return how many of an image's *layers*, lowest first, belong to the base image; 0 for another base."""
         count = len(self.base_layers)
         return count if count and layers[:count] == self.base_layers else 0

@@ -1,4 +1,4 @@
-"""Say how an inventory reads files: which ones, how much of each, by which digests, and as which lines."""
+"""Return how an inventory reads files: which ones, how much of each, by which digests, and as which lines."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ __all__ = [
     "text_lines",
 ]
 
-# where str.splitlines ends a line and a file that is read line by line does not
+# characters where str.splitlines ends a line but reading a file by lines does not
 _ODD: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 MAX_METADATA: Final = 4 << 20
 MAX_RECORD: Final = 16 << 20
@@ -51,32 +51,32 @@ _SIZES: Final = (
 )
 _WEAK: Final = re.compile(
     r"^/(?:(?:usr/lib(?:64)?|etc|usr/bin)/python3|usr/share/python-wheels/)"
-)  # what lists of Debian (MD5) and Alpine (SHA-1) are about
+)  # what the lists of Debian (MD5) and Alpine (SHA-1) cover
 
 
 def bytes_wanted(path: str) -> int:
-    """Return how many bytes of the file at the absolute *path* an inventory may ask for, 0 for none."""
+    """Return how many bytes of the file at the absolute *path* an inventory may read, 0 for none."""
     if path.endswith(".pyc"):
         return MAX_PYC_HEADER
     return next((size for pattern, size in _SIZES if pattern.search(path)), 0)
 
 
 def digest_algorithms(path: str) -> tuple[str, ...]:
-    """Return the digests of the file at the absolute *path* that an inventory may ask for."""
+    """Return the digests of the file at the absolute *path* that an inventory may request."""
     if path.endswith(".pyc"):
         return ("sha256",) if "/__pycache__/" not in path else ()
     return ("sha256", "md5", "sha1") if _WEAK.match(path) else ("sha256",)
 
 
 def text_lines(content: bytes) -> list[str]:
-    """Return the lines that end with a line feed, a carriage return or both, as files are read line by line."""
+    """Return the lines, ended by a line feed, a carriage return or both, as in reading a file by lines."""
     text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     return text.split("\n")
 
 
 def plain_lines(content: bytes, path: str) -> list[str]:
-    """Return the same of the file at *path*; raises UnreadableError where another reader would see other lines."""
+    """Return the lines of the file at *path*; raises UnreadableError if another reader would see other lines."""
     lines = text_lines(content)
     if any(_ODD.search(line) for line in lines) or re.search(rb"\r(?!\n)", content) is not None:
-        raise UnreadableError(path, "it has a control character that some readers take for the end of a line")
+        raise UnreadableError(path, "it has a control character that some readers treat as the end of a line")
     return lines

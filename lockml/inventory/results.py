@@ -1,4 +1,4 @@
-"""Record what a survey finds: how many files are as their owners say, and each that is not."""
+"""Record what a survey finds: the number of files that are as their owners say, and each one that is not."""
 
 import posixpath
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _MISSING = "a file that it installs is missing"
 
 
 class Limits:
-    """Counts by code what no look can know, with the first few examples of each."""
+    """Counters of the limits by code, with the first few examples of each."""
 
     def __init__(self) -> None:
         self._counted: dict[LimitCode, tuple[int, list[str]]] = {}
@@ -46,7 +46,7 @@ class Limits:
 
 
 class SurveyResults:
-    """Counts by owner what is in order; keeps one by one what is not, with what brought it there."""
+    """The results of a survey: counts of matching files by owner, and each deviation with its origin."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
@@ -68,16 +68,16 @@ class SurveyResults:
         return frozenset(each.path for each in self._deviations if each.kind == "modified")
 
     def account(self, owner: str, basis: str, size: int) -> None:
-        """Count a file of *size* bytes that is as *owner* says, shown by *basis*."""
+        """Count a file of *size* bytes that is as *owner* says, according to *basis*."""
         files, total = self._counted.get((owner, basis), (0, 0))
         self._counted[owner, basis] = files + 1, total + size
 
     def limit(self, code: LimitCode, example: str, count: int = 1) -> None:
-        """Count an *example* of *count* things that no look can know."""
+        """Count an *example* of *count* things that the check cannot determine."""
         self._limits.add(code, example, count)
 
     def remark(self, text: str) -> None:
-        """Record what a person should know and is no deviation."""
+        """Record a remark that is not a deviation."""
         self._remarks.append(text)
 
     def add_application(self, folder: str) -> None:
@@ -90,7 +90,7 @@ class SurveyResults:
         self._unproven.append((folder, reason))
 
     def mark_stale(self, owner: str, source: str) -> None:
-        """Record that a compiled module of *owner* is of another content of *source*."""
+        """Record that a compiled module of *owner* comes from another content of *source*."""
         self._stale.append((owner, source))
 
     def deviate(
@@ -103,7 +103,7 @@ class SurveyResults:
         files: int = 1,
         unproven: bool = False,
     ) -> None:
-        """Record a file, or a folder with that many *files*, that is not as it should be."""
+        """Record a file, or a folder with that many *files*, that deviates."""
         found = origin_of(self._tree, path) if kind == "modified" else latest_origin(self._tree, path)
         origin = found.text if found is not None else None
         self._add(
@@ -111,7 +111,7 @@ class SurveyResults:
         )
 
     def modify(self, path: str, expected: Expected, detail: str, found: str | None = None) -> None:
-        """Record a file that is not as its owner says; *found* is its digest as text."""
+        """Record a file that differs from what its owner says; *found* is its digest as text."""
         origin = origin_of(self._tree, path)
         stated = f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
         self._add(
@@ -127,13 +127,13 @@ class SurveyResults:
         )
 
     def add_script(self, script: InstalledScript) -> None:
-        """Record a script that a RECORD lists and no entry point has."""
+        """Record a script that a RECORD lists without an entry point."""
         origin = origin_of(self._tree, script.path)
         text = origin.text if origin is not None else None
         self._scripts.append(replace(script, origin=text, time=self._times.of(script.path)))
 
     def remove(self, path: str, owner: str) -> None:
-        """Record a file that an owner has and that is missing; whole folders count as one."""
+        """Record a missing file of an owner; entire folders count as one."""
         lost, above = path, posixpath.dirname(path)
         while above != "/" and self._tree.kind(above) == "missing":
             lost, above = above, posixpath.dirname(above)
@@ -144,7 +144,7 @@ class SurveyResults:
         self._problems[Problem(path=error.path, reason=error.reason)] = None
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Run *step*; record what could not be read, which ends it."""
+        """Run *step*; record a problem if something cannot be read, which ends the step."""
         try:
             step()
         except UnreadableError as error:

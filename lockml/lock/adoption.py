@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from lockml.common.display import redact
 from lockml.common.errors import LockError
+from lockml.common.pythons import KNOWN_MINORS
 from lockml.common.references import ArchiveReference
 from lockml.common.target import Libc, Target, parse_platform
 from lockml.index.model import CoreMetadata, DirectSource, DistributionFile, MetadataError, Project
@@ -30,7 +31,7 @@ from lockml.resolution.model import Pin, Policy, Resolution
 
 __all__ = ["adopt_pins", "suitable_targets"]
 
-_PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in range(8, 15))
+_PYTHONS: Final = tuple(Version(f"3.{minor}.0") for minor in KNOWN_MINORS)
 _PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/arm64", "macos/amd64", "windows/amd64", "windows/arm64")
 _RARE: Final = ("linux/ppc64le", "linux/s390x", "linux/riscv64", "linux/arm/v7", "linux/386")
 _GLIBC_MINORS: Final = (17, 24, 28, 31, 34, 35, 36, 39, 41)

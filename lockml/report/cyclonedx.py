@@ -1,8 +1,8 @@
-"""Format drift reports, or an inventory, as a CycloneDX 1.6 bill of materials: what is installed, and what proves it.
+"""Format drift reports, or an inventory, as a CycloneDX 1.6 bill of materials: installed packages and their proof.
 
-ECMA-424. Each component says in its evidence where it was found and how far its identity was proven; hashes are of the
-locked wheel whose RECORD is installed, and of nothing else. The time is the caller's, and there is no serial number, so
-that the same subject gives the same bytes at the same time.
+ECMA-424. The evidence of each component says where it was found and how far its identity is proven; hashes are those of
+the locked wheel whose RECORD is installed, never of anything else. The caller gives the time and there is no serial
+number, so the same subject gives the same bytes at the same time.
 """
 
 import json
@@ -26,7 +26,7 @@ __all__ = ["format_bill", "format_cyclonedx"]
 
 _SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 _Proof = Literal["verified", "recorded", "matched", "none"]
-_Needs = tuple[str, list[str]]  # a component and what it needs
+_Needs = tuple[str, list[str]]  # a component and its dependencies
 _CONFIDENCE: Final[dict[_Proof, float]] = {"verified": 1, "recorded": 0.9, "matched": 0.9, "none": 0.5}
 _SUBJECTS: Final = {"container": "container", "image": "container", "registry": "container", "archive": "container"}
 _ALGORITHMS: Final = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
@@ -56,7 +56,7 @@ _LABELS: Final = {  # PEP 753
 
 
 class _Facts(Struct, frozen=True, kw_only=True):
-    """What is known of a distribution beside what it says of itself."""
+    """Facts about a distribution that do not come from the distribution itself."""
 
     proof: _Proof = "none"
     wheel: MatchedWheel | None = None
@@ -117,7 +117,7 @@ def _document(
 
 
 def _of_subject(graphs: Sequence[_Needs]) -> dict[str, object]:
-    """Return what the subject itself depends on: what nothing else in it needs, and one of each circle."""
+    """Return the direct dependencies of the subject: what nothing else in it needs, and one of each cycle."""
     needs = dict(graphs)
     needed = {ref for refs in needs.values() for ref in refs}
     found: list[str] = []
@@ -135,7 +135,7 @@ def _of_subject(graphs: Sequence[_Needs]) -> dict[str, object]:
 
 
 def _dependencies(key: str, environment: PythonEnvironment) -> Iterator[_Needs]:
-    """Yield what each distribution needs, nothing where nobody read what they require."""
+    """Yield the dependencies of each distribution, nothing if their requirements were not read."""
     distributions = environment.distributions
     if not any(each.described is not None for each in distributions):
         return
@@ -145,7 +145,7 @@ def _dependencies(key: str, environment: PythonEnvironment) -> Iterator[_Needs]:
     needed = needed_by(environment)
     for number, each in enumerate(distributions):
         ref = _reference(key, number, each)
-        used = refs[each.name] == ref  # a copy that another one hides is not imported
+        used = refs[each.name] == ref  # a hidden copy is not imported
         yield ref, [refs[name] for name in needed[each.name]] if used else []
 
 
@@ -211,7 +211,7 @@ def _purl(distribution: InstalledDistribution) -> str:
 
 
 def _qualifiers(distribution: InstalledDistribution, wheel: MatchedWheel | None) -> str:
-    """Return what is known of the very file that was installed, or where it was installed from."""
+    """Return what is known about the installed file itself, or about its source."""
     source = distribution.source
     if wheel is not None:
         return f"?file_name={quote(wheel.filename)}"
@@ -230,7 +230,7 @@ def _hashes(wheel: MatchedWheel | None) -> Iterator[dict[str, str]]:
 
 
 def _references(distribution: InstalledDistribution, wheel: MatchedWheel | None) -> Iterator[dict[str, object]]:
-    """Yield where the file came from, as the lock has it, and the addresses that the project states (PEP 753)."""
+    """Yield the source of the file according to the lock, and the URLs that the project states (PEP 753)."""
     seen: set[tuple[str, str]] = set()
     if wheel is not None and wheel.url and _ADDRESS.fullmatch(wheel.url):
         hashes = list(_hashes(wheel))

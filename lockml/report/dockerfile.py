@@ -1,4 +1,4 @@
-"""The drifts of an image and what brought them in, text or JSON for who wrote its Dockerfile out."""
+"""Format the drifts of an image with the Dockerfile instructions that caused them, as text or JSON."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -29,10 +29,10 @@ class BlamedStep(Struct, frozen=True, kw_only=True):
 
 
 class BlamedDrift(Struct, frozen=True, kw_only=True):
-    """A *drift* with the *steps* that brought it, one where it is known, and those it came *through*.
+    """A *drift* with the *steps* that may have caused it (one if it is certain), and those it came *through*.
 
-    *rules* are (code, whether the file ignores it) of what would have prevented it; *reason* says why there is no step,
-    or what else is to be known.
+    *rules* are pairs of a code that would have prevented it and whether the file ignores it; *reason* says why there
+    is no step, or adds what else is known.
     """
 
     drift: Drift
@@ -43,7 +43,7 @@ class BlamedDrift(Struct, frozen=True, kw_only=True):
 
 
 class BlamedReport(Struct, frozen=True, kw_only=True):
-    """A *report* with what brought each of its *drifts*, by the Dockerfile *source*."""
+    """A *report* whose *drifts* are traced to instructions of the Dockerfile *source*."""
 
     report: DriftReport
     source: Source
@@ -77,7 +77,7 @@ def _lines(blamed: BlamedReport) -> Iterator[str]:
 
 
 def _brought(each: BlamedDrift, source: Source) -> str:
-    """Return what brought a drift in one line."""
+    """Return what caused a drift, in one line."""
     steps = [_shown(step, source) for step in each.steps]
     parts = [("one of " if len(steps) > 1 else "") + "; ".join(steps)] if steps else []
     parts += [redact(without_logins(each.reason))] if each.reason else []

@@ -1,6 +1,6 @@
-"""Put the drifts of a report together by kind and what brought them, and say how a group is removed or accepted.
+"""Group the drifts of a report by kind and cause, and say how to fix or accept each group.
 
-One habit, as a folder that is copied, makes thousands of drifts: a person acts on the habit.
+One cause, such as a copied folder, makes thousands of drifts, and a person acts on the cause.
 """
 
 import posixpath
@@ -18,25 +18,25 @@ __all__ = ["DriftGroup", "Member", "advice", "group_drifts", "rule_lines", "rule
 _OF_FILES: Final = frozenset({"modified", "removed-file", "unattributed-file", "bytecode", "environment", "shadowed"})
 _OF_BYTES: Final = frozenset({"artifact", "modified", "unattributed-file", "bytecode"})
 _OTHERS: Final = frozenset({"missing", "version", "artifact"})
-_MOST_NAMES: Final = 20  # in a rule; more of them are accepted by where they are
-_WIDEST: Final = 80  # characters of a list in a rule that is not broken
+_MOST_NAMES: Final = 20  # in a rule; more of them are accepted by their folders
+_WIDEST: Final = 80  # characters of a list that stays on one line
 _MAGIC: Final = re.compile(r"([*?[])")
 _BLANK: Final = re.compile(" {3,}")
 _UNREADABLE: Final = re.compile("[\ud800-\udfff]")
-_NO_CHARACTER: Final = "[!\x01-\ud7ff\ue000-\U0010ffff]"  # the glob of what no TOML can have
+_NO_CHARACTER: Final = "[!\x01-\ud7ff\ue000-\U0010ffff]"  # the glob for characters that TOML cannot hold
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """What *drifts* of a group are about: a project, or a folder of files that no project has."""
+    """The project that *drifts* of a group concern, or the folder of files that belong to no project."""
 
     name: str
     drifts: tuple[Drift, ...]
 
 
 class DriftGroup(Struct, frozen=True, kw_only=True):
-    """The *drifts* of one *kind* that one *origin* brought, those of *members* with the most of them first.
+    """The *drifts* of one *kind* and one *origin*, by *members*, largest first.
 
-    *of_files* says that they are about files and not about projects, *folder* is where all of these are, "" for none;
+    *of_files* says that they concern files rather than projects; *folder* is where all of these are, "" for none;
     *fix* removes them all.
     """
 
@@ -50,13 +50,13 @@ class DriftGroup(Struct, frozen=True, kw_only=True):
 
     @property
     def times(self) -> tuple[str, str] | None:
-        """When the first and the last of them were written, by their own times; None where none has one."""
+        """The earliest and latest modification time of the group's files; None where none is known."""
         found = [drift.time for drift in self.drifts if drift.time is not None]
         return (min(found), max(found)) if found else None
 
 
 def group_drifts(report: DriftReport) -> tuple[DriftGroup, ...]:
-    """Return the drifts of *report* in groups, in the order of their kinds and of what was found first."""
+    """Return the drifts of *report* in groups, ordered by kind and then as they were found."""
     found: dict[tuple[DriftKind, str | None, bool], list[Drift]] = {}
     for drift in report.drifts:
         found.setdefault((drift.kind, drift.origin, _is_of_file(drift)), []).append(drift)
@@ -70,9 +70,9 @@ def group_drifts(report: DriftReport) -> tuple[DriftGroup, ...]:
 
 
 def _by_knowledge(kind: DriftKind, drifts: Sequence[Drift]) -> Iterator[Sequence[Drift]]:
-    """Yield *drifts* apart by whether their bytes are known, where a rule would hold for these bytes alone.
+    """Yield the *drifts* whose bytes are known, which a rule can accept for these bytes alone, apart from the others.
 
-    Otherwise a device beside a module would make the rule accept any module there.
+    Otherwise a device file next to a module would make the rule accept any module there.
     """
     known = [drift for drift in drifts if _digest(drift)]
     if kind not in _OF_BYTES or len(known) in (0, len(drifts)) or len(drifts) > _MOST_NAMES:
@@ -94,9 +94,9 @@ def advice(report: DriftReport) -> str:
 
 
 def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
-    """Return the narrowest rule of the configuration that accepts *group*, but for its reason.
+    """Return the narrowest configuration rule that accepts *group*, without its reason.
 
-    It is empty where each rule that is short would accept others too, wherever they are.
+    It is empty where every short rule would also accept drifts elsewhere.
     """
     rule: dict[str, str | list[str]] = {"kind": group.kind}
     names = list(dict.fromkeys(drift.name for drift in group.drifts if drift.name))
@@ -118,11 +118,11 @@ def rule_of(group: DriftGroup) -> dict[str, str | list[str]]:
 
 
 def rule_lines(rule: Mapping[str, str | list[str]]) -> Iterator[str]:
-    """Yield *rule* as TOML for pyproject.toml, with a place for its reason; nothing in it needs to be escaped."""
+    """Yield *rule* as TOML for pyproject.toml, with a placeholder for its reason; its text needs no escapes."""
     if not rule:
-        yield f"# no short rule accepts these alone; {setting('baseline', 'FILE')} accepts what is in an earlier report"
+        yield f"# no short rule matches only these; {setting('baseline', 'FILE')} accepts those of an earlier report"
         return
-    yield "[[tool.lockml.ignore]]  # of pyproject.toml; in lockml.toml [[ignore]]"
+    yield "[[tool.lockml.ignore]]  # in pyproject.toml; use [[ignore]] in lockml.toml"
     for key, value in (*rule.items(), ("reason", "…")):
         if isinstance(value, str):
             yield f"{key} = {_quoted(value)}"
@@ -137,7 +137,7 @@ def rule_lines(rule: Mapping[str, str | list[str]]) -> Iterator[str]:
 
 
 def _packed(values: Iterable[str]) -> Iterator[str]:
-    """Yield the *values* of a list in lines, as many in one as fit."""
+    """Yield the *values* of a list in lines, filling each line."""
     line = " "
     for value in values:
         if len(line) > 1 and len(line) + len(value) + 2 > _WIDEST:
@@ -153,7 +153,7 @@ def _one_or_all(values: Iterable[str]) -> str | list[str]:
 
 
 def _digest(drift: Drift) -> str:
-    """Return the digest of what is there, "" where it is not known."""
+    """Return the digest of what was found, "" if it is not known."""
     return next((each for each in (drift.found, drift.record) if each is not None and each.startswith("sha256:")), "")
 
 
@@ -179,7 +179,7 @@ def _is_of_file(drift: Drift) -> bool:
 
 
 def _is_unowned(drift: Drift) -> bool:
-    """Say whether a drift is about a file that no project has, which is named by itself."""
+    """Return whether a drift concerns a file that belongs to no project."""
     return drift.path is not None and drift.name == posixpath.basename(drift.path)
 
 
@@ -192,7 +192,7 @@ def _common_folder(paths: Iterable[str | None]) -> str:
 
 
 def _folders(paths: Sequence[str]) -> list[str]:
-    """Return the deepest folders, not too many, that have all *paths*; none where that is the root alone."""
+    """Return the few deepest folders that contain all *paths*; none if that is only the root."""
     found = {posixpath.dirname(path) for path in paths}
     if not all(folder.startswith("/") for folder in found):
         return []
@@ -221,7 +221,7 @@ def _members(drifts: Sequence[Drift], folder: str) -> tuple[Member, ...]:
 
 
 def _literal(text: str) -> str:
-    """Return the glob that fits *text* alone; a byte of no character fits any such byte."""
+    """Return the glob that matches only *text*; an undecodable byte matches any such byte."""
     return _UNREADABLE.sub(_NO_CHARACTER, _MAGIC.sub(r"[\1]", text))
 
 

@@ -1,7 +1,7 @@
-"""Format drift reports as one HTML page that needs nothing beside it: no font, no address is loaded.
+"""Format drift reports as one self-contained HTML page: it loads no font and no other resource.
 
-Its one script filters and copies; the page forbids every other by their digests (Content Security Policy 3), so that
-no foreign text in it can run.
+Its one script filters and copies; the page allows no other, by digest (Content Security Policy 3), so foreign text
+in it cannot run.
 """
 
 import base64
@@ -99,7 +99,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 
 
 def format_html(reports: Sequence[DriftReport], *, full: bool = False) -> str:
-    """Return the page on one subject; with *full*, with every drift of a group."""
+    """Return the page for one subject; *full* includes every drift of a group."""
     body = "".join("".join(_section(report, full=full)) for report in reports)
     groups = [group for report in reports for group in group_drifts(report)]
     title = html_text(f"lockml: {project_of(reports) or reports[0].subject}")
@@ -139,9 +139,9 @@ def _section(report: DriftReport, *, full: bool) -> Iterator[str]:
     if report.problems:
         yield _list("Could not be checked", [f"{each.path}: {each.reason}" for each in report.problems])
     yield from _accepted(report, full=full)
-    told = [*facts(report), *((each.level, claim(report, each)) for each in report.levels)]
-    yield f"<h2>How far the proof goes</h2>\n<p>{html_text(checked(report))}, against {html_text(report.lock)}</p>\n"
-    yield _facts((name, html_text(text)) for name, text in told)
+    rows = [*facts(report), *((each.level, claim(report, each)) for each in report.levels)]
+    yield f"<h2>What this check proves</h2>\n<p>{html_text(checked(report))}, against {html_text(report.lock)}</p>\n"
+    yield _facts((name, html_text(text)) for name, text in rows)
     coverage = list(coverage_lines(report))
     if coverage:
         yield _list("Coverage", coverage)
@@ -157,24 +157,24 @@ def _section(report: DriftReport, *, full: bool) -> Iterator[str]:
 
 def _group(group: DriftGroup, *, full: bool) -> str:
     details = dict.fromkeys(redact(drift.detail) for drift in group.drifts)
-    told: list[tuple[str, str]] = []
+    entries: list[tuple[str, str]] = []
     only = group.drifts[0] if len(group.drifts) == 1 else None
     if only is not None and only.path is not None:
-        told.append(("at", f"<code>{html_text(only.path)}</code>"))
+        entries.append(("at", f"<code>{html_text(only.path)}</code>"))
     since = ", ".join(filter(None, (redact(group.origin or ""), written(group))))
     if since:
-        told.append(("by", html_text(since)))
+        entries.append(("by", html_text(since)))
     if group.folder and only is None:
-        told.append(("in", f"<code>{html_text(group.folder)}</code>"))
-    told.append(("fix", _prose(group.fix) if "`" in group.fix else f"{html_text(group.fix)} {_copy(group.fix)}"))
+        entries.append(("in", f"<code>{html_text(group.folder)}</code>"))
+    entries.append(("fix", _prose(group.fix) if "`" in group.fix else f"{html_text(group.fix)} {_copy(group.fix)}"))
     rule = "\n".join(rule_lines(rule_of(group)))
-    told.append(
-        ("accept", f"<details><summary>by a rule</summary><pre>{_text_lines(rule)}</pre>{_copy(rule)}</details>")
+    entries.append(
+        ("accept", f"<details><summary>with a rule</summary><pre>{_text_lines(rule)}</pre>{_copy(rule)}</details>")
     )
     title = f'<h2><b title="{html_text(KIND_TEXTS[group.kind])}">{group.kind}</b> {html_text(named(group))}</h2>'
     detail = f"<p>{html_text(next(iter(details)))}</p>" if len(details) == 1 else ""
     rows = _rows(group, detailed=len(details) > 1, full=full) if only is None else ""
-    return f'<article data-kind="{group.kind}">{title}{detail}{rows}{_facts(told)}</article>\n'
+    return f'<article data-kind="{group.kind}">{title}{detail}{rows}{_facts(entries)}</article>\n'
 
 
 def _rows(group: DriftGroup, *, detailed: bool, full: bool) -> str:
@@ -183,7 +183,7 @@ def _rows(group: DriftGroup, *, detailed: bool, full: bool) -> str:
     left = len(group.drifts) - len(shown)
     more = f"<li>… and {left} more: {html_text(setting('full'))} lists all</li>" if left else ""
     folded = " open" if len(group.drifts) <= 10 else ""
-    return f"<details{folded}><summary>each of them</summary><ul>{rows}{more}</ul></details>"
+    return f"<details{folded}><summary>Show each</summary><ul>{rows}{more}</ul></details>"
 
 
 def _row(group: DriftGroup, drift: Drift, *, detailed: bool) -> str:
@@ -198,7 +198,7 @@ def _row(group: DriftGroup, drift: Drift, *, detailed: bool) -> str:
 
 
 def _accepted(report: DriftReport, *, full: bool) -> Iterator[str]:
-    """Yield what is accepted, folded, as it does not count."""
+    """Yield the accepted drifts, collapsed because they do not count."""
     shown = report.accepted if full else report.accepted[:_LISTED]
     rows = [
         f"{each.drift.kind} {each.drift.name}: {states(each.drift)}; {each.reason}"
@@ -221,7 +221,7 @@ def _list(title: str, lines: Sequence[str]) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a sentence of ours in which commands stand between backticks, as code with a button that copies it."""
+    """Return one of our own sentences with its backquoted commands as code, each with a button that copies it."""
     if text.count("`") % 2:
         return html_text(text)
     return "".join(

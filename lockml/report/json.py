@@ -1,6 +1,6 @@
 """Format drift reports as a JSON document; docs/check-report.schema.json describes it.
 
-The schema's number changes only when a reader of the old one would be misled; new keys may appear at any time.
+The schema number changes only when a reader of the old one would be misled; new keys may appear at any time.
 """
 
 import json
@@ -19,9 +19,9 @@ SCHEMA = "lockml/check/2"
 
 
 def format_json(reports: Sequence[DriftReport]) -> str:
-    """Return the document on one subject, or on the services of one project: a report for each environment.
+    """Return the document for one subject, or for the services of one project: a report for each environment.
 
-    It is two spaces deep, in ASCII so that no foreign text can forge a line of a terminal.
+    It is indented by two spaces, and ASCII so that foreign text cannot forge a line of a terminal.
     """
     first = reports[0]
     document = {
@@ -54,7 +54,7 @@ def format_json(reports: Sequence[DriftReport]) -> str:
 
 
 def subject_table(subject: Subject) -> dict[str, object]:
-    """Return the table of a *subject*."""
+    """Return the object for a *subject*."""
     return {"kind": subject.kind, "name": subject.name, "details": dict(subject.details)}
 
 
@@ -67,7 +67,7 @@ def _kinds(reports: Sequence[DriftReport]) -> dict[str, int]:
 
 
 def _limits(reports: Sequence[DriftReport]) -> list[dict[str, object]]:
-    """Return each limit once, counted over all environments."""
+    """Return each limit once, with its counts summed over all environments."""
     counted: dict[str, tuple[int, list[str]]] = {}
     for limit in (each for report in reports for each in report.limits):
         count, examples = counted.get(limit.code, (0, []))
@@ -102,7 +102,7 @@ def _environment(report: DriftReport) -> dict[str, object]:
 
 
 def _group(group: DriftGroup, report: DriftReport) -> dict[str, object]:
-    """Return the table of a *group*: what it is of, an example of each, how to remove and how to accept it."""
+    """Return the object for a *group*: its members, an example of each, how to fix it and how to accept it."""
     first, last = group.times or (None, None)
     return {
         "kind": group.kind,
@@ -135,7 +135,7 @@ def _level(report: DriftReport, result: LevelResult) -> dict[str, int]:
 
 
 def _coverage(report: DriftReport) -> dict[str, object] | None:
-    """Return how the files under the import path are accounted for, None where nobody asked for them."""
+    """Return how the files under the import path are accounted for, None if they were not checked."""
     survey = report.files
     if survey is None:
         return None
@@ -150,7 +150,7 @@ def _coverage(report: DriftReport) -> dict[str, object] | None:
 
 
 def drift_table(drift: Drift, report: DriftReport) -> dict[str, str | None]:
-    """Return the table of a *drift* in *report*."""
+    """Return the object for a *drift* in *report*."""
     return {
         "kind": drift.kind,
         "name": drift.name,

@@ -18,7 +18,7 @@ _LISTED: Final = 200  # drifts of one group
 
 
 def format_junit(reports: Sequence[DriftReport], *, full: bool = False) -> str:
-    """Return the document on one subject: a suite for each environment; with *full*, with every drift of a group."""
+    """Return the document for one subject: a suite for each environment; *full* includes every drift of a group."""
     suites = "".join(_suite(report, full=full) for report in reports)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="lockml">\n{suites}</testsuites>\n'
 
@@ -71,7 +71,7 @@ def _failed(group: DriftGroup, *, full: bool) -> str:
 
 
 def _title(group: DriftGroup) -> str:
-    """Return a name that no other group of the suite has: its first drift is in no other."""
+    """Return a name that is unique in the suite, as it includes the group's first drift."""
     first = f"{named(group)}, from {place(group, group.drifts[0])}"
     return f"{first} ({redact(group.origin)})" if group.origin is not None else first
 

@@ -17,9 +17,9 @@ _SPAN: Final = re.compile("`[^`]*`")
 
 
 class Line(NamedTuple):
-    """A *text* behind an *indent* and a *label* in a colour; what does not fit is indented by *hang*, None for never.
+    """A *text* after an *indent* and a coloured *label*; wrapped lines are indented by *hang*, None for no wrapping.
 
-    A command between backticks is not broken: a part of it would run when it is pasted.
+    A backquoted command is never split: a part of it would run when pasted.
     """
 
     indent: int
@@ -30,12 +30,12 @@ class Line(NamedTuple):
 
 
 def fact(label: str, text: str, *, wraps: bool = True) -> Line:
-    """Return the line of a drift that a short *label* stands before; foreign *text* is escaped."""
+    """Return a drift's line with a short *label* in front; foreign *text* is escaped."""
     return Line(4, shown(text), f"{label:{_LABEL}} ", "dim", _LABEL + 1 if wraps else None)
 
 
 def shown(text: str) -> str:
-    """Return foreign *text* escaped, and many spaces too: they begin a line where a terminal ends one."""
+    """Return foreign *text* escaped, and runs of spaces too: they would look like a new line where a terminal wraps."""
     return _BLANK.sub(lambda match: r"\x20" * len(match[0]), escape(text))
 
 
@@ -50,7 +50,7 @@ def paint_nothing(text: str, _: str) -> str:
 
 
 def format_lines(lines: Iterable[Line], paint: Paint, width: int | None) -> str:
-    """Return *lines* within *width* columns, None for no end; no word is cut."""
+    """Return *lines* wrapped to *width* columns, None for no wrapping; no word is split."""
     return "\n".join(_wrapped(line, paint, width) for line in lines)
 
 

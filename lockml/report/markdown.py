@@ -1,6 +1,6 @@
 """Format drift reports as Markdown (GitHub's flavour), for the comment of a pull request or a ticket.
 
-GitHub takes comments of 65,536 characters: what is beyond is counted, and groups are folded.
+GitHub limits comments to 65,536 characters: the rest is counted, and groups are collapsed.
 """
 
 import html
@@ -41,7 +41,7 @@ _LISTED: Final = 50  # remarks, problems or accepted drifts
 
 
 def format_markdown(reports: Sequence[DriftReport], *, full: bool = False) -> str:
-    """Return the document on one subject; foreign text in it can neither forge a line nor make a link.
+    """Return the document for one subject; foreign text in it can neither forge a line nor make a link.
 
     Without *full*, it fits a comment on GitHub.
     """
@@ -49,10 +49,10 @@ def format_markdown(reports: Sequence[DriftReport], *, full: bool = False) -> st
         return "\n".join(_section(report, None) for report in reports)
     sections = [_section(report, max(_ROOM // len(reports), _LEAST)) for report in reports]
     lengths = list(accumulate(len(section) + 1 for section in sections))
-    told = bisect_right(lengths, _ROOM)
-    left = len(sections) - told
+    fitting = bisect_right(lengths, _ROOM)
+    left = len(sections) - fitting
     more = [f"… and {left} more environments: `{setting('full')}` lists all\n"] if left else []
-    return "\n".join([*sections[:told], *more])
+    return "\n".join([*sections[:fitting], *more])
 
 
 def _section(report: DriftReport, room: int | None) -> str:
@@ -65,9 +65,9 @@ def _section(report: DriftReport, room: int | None) -> str:
     ]
     unlisted = len(report.problems) - len(problems)
     proof = "".join(f"{line}\n" for line in _capped(problems, room, unlisted)) + ("\n" if problems else "")
-    proof += _folded("How far the proof goes", _capped(list(_proof_lines(report, room)), room), folded=bool(groups))
+    proof += _folded("What this check proves", _capped(list(_proof_lines(report, room)), room), folded=bool(groups))
     spent = len(head) + len(proof)
-    told: list[str] = []
+    parts: list[str] = []
     left: list[DriftGroup] = []
     for group in groups:
         text = _group(group, full=room is None, folded=len(groups) > _OPEN)
@@ -75,10 +75,10 @@ def _section(report: DriftReport, room: int | None) -> str:
             left.append(group)
             continue
         spent += len(text)
-        told.append(text)
+        parts.append(text)
     count = sum(len(group.drifts) for group in left)
     more = f"… and {count} more in {len(left)} more groups: `{setting('full')}` lists all\n\n" if left else ""
-    return f"{head}{''.join(told)}{more}{proof}"
+    return f"{head}{''.join(parts)}{more}{proof}"
 
 
 def _group(group: DriftGroup, *, full: bool, folded: bool) -> str:
@@ -138,7 +138,7 @@ def _proof_lines(report: DriftReport, room: int | None) -> Iterator[str]:
 
 
 def _capped(lines: Sequence[str], room: int | None, unlisted: int = 0) -> Iterator[str]:
-    """Yield *lines*, no more than a comment should have, and how many are left with those *unlisted*."""
+    """Yield as many *lines* as a comment should have, then how many more there are, including those *unlisted*."""
     if room is None:
         yield from lines
         return
@@ -151,7 +151,7 @@ def _capped(lines: Sequence[str], room: int | None, unlisted: int = 0) -> Iterat
 
 
 def _clipped(text: str, room: int | None) -> str:
-    """Return *text* as it can be shown, no longer than a line of a comment should be."""
+    """Return *text* shortened to what a line of a comment should hold."""
     if room is None:
         return escape(text)
     longest = min(_LONGEST, room // 8)
@@ -160,7 +160,7 @@ def _clipped(text: str, room: int | None) -> str:
 
 
 def _prose(text: str) -> str:
-    """Return a sentence of ours in which commands stand between backticks, as code."""
+    """Return one of our own sentences with its backquoted commands as code."""
     if text.count("`") % 2:
         return md_text(text)
     return "".join(md_code(part[1:-1]) if part.startswith("`") else md_text(part) for part in _SPAN.split(text) if part)

@@ -1,4 +1,4 @@
-"""Foreign text in, the same as text or code of Markdown or HTML out: it is no markup and no link there."""
+"""Escape foreign text as text or code of Markdown or HTML, so that it makes no markup and no link."""
 
 import html
 import re
@@ -18,7 +18,7 @@ def html_text(text: str) -> str:
 
 
 def md_text(text: str) -> str:
-    """Return *text* as text; a space without width keeps GitHub from linking it, which no backslash does."""
+    """Return *text* as text; a zero-width space keeps GitHub from linking it, which a backslash does not."""
     return _LINKED.sub("&#8203;", _SPECIAL.sub(r"\\\1", escape(text)))
 
 

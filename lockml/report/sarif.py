@@ -1,4 +1,4 @@
-"""Format drift reports as a SARIF 2.1.0 log: each drift points at the line of the lock that it departs from.
+"""Format drift reports as a SARIF 2.1.0 log: each drift points at the line of the lock that it violates.
 
 OASIS, Static Analysis Results Interchange Format 2.1.0. Accepted drifts are results with a suppression.
 """
@@ -18,59 +18,59 @@ from lockml.drift.model import Drift, DriftKind, DriftReport
 from lockml.drift.policy import fingerprint
 from lockml.report.words import facts, limit_lines, states, where_from
 
-__all__ = ["KIND_TEXTS", "format_sarif"]
+__all__ = ["HELP", "KIND_TEXTS", "WARNINGS", "format_sarif"]
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
 KIND_TEXTS: Final[dict[DriftKind, str]] = {
-    "base-image": "The image is not built on the base image that was locked for.",
-    "python": "Another Python runs than was locked for.",
-    "platform": "The platform is another than was locked for.",
+    "base-image": "The image is not built on the locked base image.",
+    "python": "Python is not the one that the lock is for.",
+    "platform": "The platform is not the one that the lock is for.",
     "missing": "A locked package is not installed.",
-    "unexpected": "A package is installed that is not locked.",
-    "version": "Another version is installed than was locked.",
-    "artifact": "The locked version is installed, from other bytes than the locked wheels.",
-    "source": "A package is installed from elsewhere than it was locked from.",
-    "duplicate": "A package is installed twice in one folder.",
+    "unexpected": "An installed package is not locked.",
+    "version": "The installed version is not the locked one.",
+    "artifact": "The locked version is installed, but not from a locked wheel.",
+    "source": "A package is installed from a source that is not the locked one.",
+    "duplicate": "A package is installed twice in the same folder.",
     "shadowed": "Something earlier on the import path hides a locked package.",
-    "modified": "A file has other bytes than its package says.",
-    "removed-file": "A file of a package is not there.",
-    "unattributed-file": "Nothing that is installed accounts for a file on the import path.",
-    "bytecode": "A compiled module does not stand for its source.",
-    "environment": "A variable or a file beside the program changes what Python loads.",
-    "lock-label": "The image says that it was built from another lock, and its packages differ.",
-    "accelerator": "A package is not for this driver, this GPU or this image, or not for what is beside it.",
+    "modified": "The content of a file is not what its package lists.",
+    "removed-file": "A file of a package is missing.",
+    "unattributed-file": "A file on the import path belongs to nothing that is installed.",
+    "bytecode": "A compiled module does not match its source.",
+    "environment": "An environment variable or a configuration file changes what Python loads.",
+    "lock-label": "The image's label names another lock, and its packages differ.",
+    "accelerator": "A package is not built for this driver, GPU or image, or does not fit another installed package.",
 }
 
-_WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
-"""The kinds that may leave what is locked as it is."""
+WARNINGS: Final = frozenset({"unexpected", "duplicate", "base-image", "lock-label"})
+"""The kinds that may leave locked packages intact."""
 
-_SHOWN: Final = 5_000  # results of a run that GitHub shows
-_HELP: Final[dict[DriftKind, str]] = {
-    "base-image": "Build on the locked base image, by its digest, or compile for the new one.",
-    "python": "Use the locked Python, or compile for this one: other wheels suit it.",
-    "platform": "Use the locked platform, or compile for this one: other wheels suit it.",
-    "missing": "Install the locked requirements.txt. Code that imports the package breaks, or takes another way.",
+_SHOWN: Final = 5_000  # results of a run that GitHub displays
+HELP: Final[dict[DriftKind, str]] = {
+    "base-image": "Build on the locked base image, by digest, or compile for the new one.",
+    "python": "Use the locked Python, or compile for this one: it needs other wheels.",
+    "platform": "Use the locked platform, or compile for this one: it needs other wheels.",
+    "missing": "Install the locked requirements.txt. Code that imports the package fails or takes another path.",
     "unexpected": "Remove the package, or add it to the inputs and compile again.",
-    "version": "Install the locked requirements.txt: another version behaves otherwise.",
+    "version": "Install the locked requirements.txt: another version behaves differently.",
     "artifact": "Install the locked requirements.txt with its hashes. Another build, an edited RECORD or another "
-    "file by the same name is installed.",
-    "source": "Install from the locked source: a name and a version from elsewhere say nothing of the bytes.",
-    "duplicate": "Remove both copies and install one: which of them counts depends on the file system.",
-    "shadowed": "Rename or remove what hides the package: Python imports that instead.",
-    "modified": "Install the package anew, and find out who changed the file.",
-    "removed-file": "Install the package anew.",
-    "unattributed-file": "Remove the file, or keep it elsewhere: Python can import it from here.",
+    "file of the same name is installed.",
+    "source": "Install from the locked source: the same name and version from elsewhere say nothing about the bytes.",
+    "duplicate": "Remove both copies and install one: which of them Python uses depends on the file system.",
+    "shadowed": "Rename or remove whatever hides the package: Python imports it instead.",
+    "modified": "Reinstall the package, and find out who changed the file.",
+    "removed-file": "Reinstall the package.",
+    "unattributed-file": "Remove the file or move it: Python can import it from here.",
     "bytecode": "Remove the compiled module: Python runs it instead of the source beside it.",
-    "environment": "Start Python without it: it changes what Python loads, whatever is installed.",
+    "environment": "Start Python without it: it changes what Python loads, regardless of what is installed.",
     "lock-label": "Build the image from this lock.",
-    "accelerator": "Lock builds for the CUDA and the driver that run them; docs/accelerators.md has the rules.",
+    "accelerator": "Lock builds for the CUDA version and driver that run them; docs/accelerators.md has the rules.",
 }
 
 
 def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str, int]], *, full: bool = False) -> str:
-    """Return the log on one subject; *lines* tells for each lock in which line each project stands.
+    """Return the log for one subject; *lines* maps each lock to the line number of each project.
 
-    Without *full*, it has no more results than GitHub shows, and says how many there are.
+    Without *full*, it has at most as many results as GitHub displays, and says how many there are.
     """
     results = [_result(drift, report, lines, None) for report in reports for drift in report.drifts]
     results += [_result(a.drift, report, lines, a.reason) for report in reports for a in report.accepted]
@@ -95,7 +95,7 @@ def format_sarif(reports: Sequence[DriftReport], lines: Mapping[str, Mapping[str
 
 
 def _notices(report: DriftReport) -> Iterator[dict[str, object]]:
-    """Yield what could not be read, and what no look can know (3.58)."""
+    """Yield what could not be read, and the limits of the check (3.58)."""
     for problem in report.problems:
         yield {"level": "error", "message": {"text": escape(f"{problem.path}: {problem.reason}")}}
     for limit, line in zip(report.limits, limit_lines(report), strict=True):
@@ -108,27 +108,27 @@ def _notices(report: DriftReport) -> Iterator[dict[str, object]]:
 
 def _left_out(count: int) -> Iterator[dict[str, object]]:
     if count > 0:
-        text = f"{count} more results are left out: {setting('full')} has all"
+        text = f"{count} more results are omitted: {setting('full')} includes all"
         yield {"level": "warning", "message": {"text": text}}
 
 
 def _locks(reports: Sequence[DriftReport]) -> dict[str, object]:
-    """Return the locks that were checked against, with their hashes (3.24)."""
+    """Return the locks that the subjects were checked against, with their hashes (3.24)."""
     hashes = {report.lock: report.lock_sha256 for report in reports if report.lock_sha256}
     locks = [{"location": {"uri": _uri(lock)}, "hashes": {"sha-256": sha256}} for lock, sha256 in hashes.items()]
     return {"artifacts": locks} if locks else {}
 
 
 def _rules() -> Iterator[dict[str, object]]:
-    """Yield a rule for each kind, with all that GitHub shows of one."""
+    """Yield a rule for each kind, with everything that GitHub displays about it."""
     for kind in get_args(DriftKind):
-        help_text = f"{KIND_TEXTS[kind]} {_HELP[kind]}"
+        help_text = f"{KIND_TEXTS[kind]} {HELP[kind]}"
         yield {
             "id": kind,
             "name": "".join(word.capitalize() for word in kind.split("-")),
             "shortDescription": {"text": KIND_TEXTS[kind]},
             "fullDescription": {"text": help_text},
-            "help": {"text": help_text, "markdown": f"**{KIND_TEXTS[kind]}**\n\n{_HELP[kind]}"},
+            "help": {"text": help_text, "markdown": f"**{KIND_TEXTS[kind]}**\n\n{HELP[kind]}"},
             "defaultConfiguration": {"level": _level(kind)},
             "properties": {
                 "tags": ["supply-chain", "reproducibility"],
@@ -139,7 +139,7 @@ def _rules() -> Iterator[dict[str, object]]:
 
 
 def _level(kind: DriftKind) -> str:
-    return "warning" if kind in _WARNINGS else "error"
+    return "warning" if kind in WARNINGS else "error"
 
 
 def _result(

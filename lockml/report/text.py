@@ -34,9 +34,9 @@ _MOST_EXAMPLES: Final = 2
 def format_text(
     reports: Sequence[DriftReport], *, colour: bool = False, width: int | None = None, full: bool = False
 ) -> str:
-    """Return the report on one subject; foreign text in it is escaped, *colour* adds terminal colours.
+    """Return the report for one subject; foreign text in it is escaped, *colour* adds terminal colours.
 
-    Lines are wrapped at words to *width* columns, None for no end; with *full*, every drift is listed.
+    Lines are wrapped at words to *width* columns, None for no wrapping; *full* lists every drift.
     """
     painted = paint if colour else paint_nothing
     return "\n".join(
@@ -144,8 +144,8 @@ def _accepted_lines(accepted: Sequence[AcceptedDrift], *, full: bool) -> Iterato
 
 def _proof_lines(report: DriftReport) -> Iterator[Line]:
     yield Line(0, f"Checked {shown(checked(report))}")
-    told = [*facts(report), *((result.level, claim(report, result)) for result in report.levels)]
-    yield from (Line(2, shown(text), f"{name:10} ", "", 11) for name, text in told)
+    proof = [*facts(report), *((result.level, claim(report, result)) for result in report.levels)]
+    yield from (Line(2, shown(text), f"{name:10} ", "", 11) for name, text in proof)
     for number, line in enumerate(coverage_lines(report)):
         yield Line(4, shown(line)) if number else Line(2, shown(line), f"{'coverage':10} ", "", 11)
     if report.unprovable:

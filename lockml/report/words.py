@@ -1,4 +1,4 @@
-"""The sentences that several formats share: plain text without markup, not yet escaped."""
+"""Sentences that several report formats share: plain text without markup, not yet escaped."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -32,51 +32,51 @@ __all__ = [
 ]
 
 _CLAIMS: Final = {
-    "names": "locked packages are installed in their locked version",
-    "files": "locked packages have every file as their wheel says",
+    "names": "locked packages are installed at their locked version",
+    "files": "locked packages have exactly the files of their wheels",
 }
 LIMITS: Final[dict[LimitCode, str]] = {
-    "bytecode-body": "compiled modules that fit their sources, or that numba keeps, and whose code was not compared",
-    "stdlib-unproven": "files of the standard library, which no package list has",
-    "interpreter-unproven": "interpreters, which no package list has",
-    "package-lists": "files as the package lists say that the subject itself keeps",
-    "native-libraries": "shared objects outside of the import path",
-    "unlocked-tools": "unlocked tools of a version that this lockml does not know",
+    "bytecode-body": "compiled modules whose code was not compared: their headers match, or numba cached them",
+    "stdlib-unproven": "standard library files that are in no package list",
+    "interpreter-unproven": "interpreters that are in no package list",
+    "package-lists": "files checked only against the subject's own package lists",
+    "native-libraries": "shared objects outside the import path",
+    "unlocked-tools": "unlocked tools at a version that this release of lockml does not know",
     "application-code": "folders of the application's own code",
-    "other-pythons": f"other Python environments, which {setting('environment')} checks",
-    "process-memory": "running processes, whose memory was not looked at",
+    "other-pythons": f"other Python environments, not checked; check them with {setting('environment')}",
+    "process-memory": "running processes, whose memory was not read",
 }
 """What each limit counts, for a person."""
 
-_GONE: Final = {"modified": "found other bytes", "removed-file": "file missing", "base-image": "layer missing"}
+_GONE: Final = {"modified": "found different bytes", "removed-file": "file missing", "base-image": "layer missing"}
 _SAME: Final = {
-    "artifact": "with other bytes",
+    "artifact": "with different bytes",
     "source": "from another source",
-    "duplicate": "a second time",
+    "duplicate": "twice",
 }
-"""What is different where the version is the locked one."""
+"""What differs although the version is the locked one."""
 
 _BASES: Final = {
     "lock": "by the lock",
     "known": "by known wheels of pip, setuptools and wheel",
-    "RECORD": "only by the RECORD of what the lock does not prove",
+    "RECORD": "only by the RECORD of packages that the lock does not prove",
     "dpkg": "by Debian's package lists",
     "apk": "by Alpine's package list",
     "conda": "by conda's package lists",
     "layer": "by the layer that brought Python",
     "base": "by the layers of the locked base image",
     "bytecode": "compiled modules by their sources",
-    "numba": "machine code that numba keeps",
+    "numba": "machine code in the cache of numba",
 }
 
 
 def checked(report: DriftReport) -> str:
-    """Return what was checked: the Python and its platform, of packages alone the target they were held against."""
+    """Return what was checked: the Python and its platform, or the target for packages without a Python."""
     environment, target = report.environment, report.target
     if environment.alone or not environment.python:
         what = "packages without a Python" if environment.alone else "a list of packages"
         serves = f"Python {target.python_text} on {target.platform}"
-        return f"{environment.prefix}: {what}, held against the lock's target {serves}"
+        return f"{environment.prefix}: {what}, compared with the lock's target {serves}"
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
     return f"{environment.prefix}: Python {environment.python_text} on {platform}"
 
@@ -98,23 +98,23 @@ def verdict(report: DriftReport) -> str:
     if report.drifts:
         return f"drift from {report.lock}: {advice(report)}"
     if report.problems:
-        return "incomplete, so not known to be in order"
+        return "check incomplete: cannot confirm a match"
     if report.exceeded:
         codes = ", ".join(limit.code for limit in report.exceeded)
-        return f"incomplete by {setting('strict')}: {codes}"
-    but = f", but for {len(report.accepted)} accepted" if report.accepted else ""
-    return f"in order, as locked in {report.lock}{but}"
+        return f"check incomplete under {setting('strict')}: {codes}"
+    but = f", except for {len(report.accepted)} accepted" if report.accepted else ""
+    return f"matches {report.lock}{but}"
 
 
 def counted(report: DriftReport) -> str:
-    """Return how many drifts there are of each kind, "" where there are none."""
+    """Return the number of drifts of each kind, "" where there are none."""
     count = len(report.drifts)
     kinds = ", ".join(f"{number} {kind}" for kind, number in report.kinds.items())
     return f"{count} {'difference' if count == 1 else 'differences'}: {kinds}" if count else ""
 
 
 def facts(report: DriftReport) -> Iterator[tuple[str, str]]:
-    """Yield what a report that is filed has to say of itself, each with its name."""
+    """Yield the name and value of each fact that identifies a report in an archive."""
     if report.ended:
         yield "when", f"{moment(report.ended)}, by lockml {__version__}"
     if report.lock_sha256:
@@ -131,11 +131,11 @@ def image_id(subject: Subject) -> str:
 
 
 def base_image(report: DriftReport) -> str:
-    """Return whether the base image was compared, and how that ended."""
+    """Return the result of comparing the base image, or why it was not compared."""
     base = report.base_image
     if base.same is None:
         return f"not compared: {base.reason}"
-    return f"{base.reference}, as locked" if base.same else f"not {base.reference}, which is locked"
+    return f"{base.reference}, as locked" if base.same else f"not the locked {base.reference}"
 
 
 def moment(time: str) -> str:
@@ -144,7 +144,7 @@ def moment(time: str) -> str:
 
 
 def written(group: DriftGroup) -> str:
-    """Return when what is there was written, "" where that is unknown."""
+    """Return when the group's files were written, "" where that is unknown."""
     if group.times is None:
         return ""
     first, last = map(moment, group.times)
@@ -168,13 +168,13 @@ def named(group: DriftGroup) -> str:
 
 
 def place(group: DriftGroup, drift: Drift) -> str:
-    """Return where a *drift* of *group* is, inside of the folder that they have in common."""
+    """Return the path of a *drift*, relative to the folder that its *group* shares."""
     path = drift.path or drift.name
     return path.removeprefix(f"{group.folder}/") if group.folder else path
 
 
 def limit_lines(report: DriftReport) -> Iterator[str]:
-    """Yield what no look at such a subject can know, one sentence for each limit."""
+    """Yield one sentence for each limit: what a check of this kind of subject cannot determine."""
     for limit in report.limits:
         shown = ", ".join(limit.examples[:2])
         more = ", …" if limit.count > 2 and len(limit.examples) > 1 else ""
@@ -184,23 +184,23 @@ def limit_lines(report: DriftReport) -> Iterator[str]:
 def claim(report: DriftReport, result: LevelResult) -> str:
     """Return how far a level of *report* got.
 
-    A RECORD that equals the lock proves as much as the lock knows of the wheel, which is all only where it is verified.
+    A RECORD that matches the lock proves as much as the lock knows about the wheel: all bytes only if it is verified.
     """
     count = f"{result.matched} of {result.total}" if result.matched != result.total else f"{result.total}"
     if result.level == "artifacts":
         recorded = f", {len(report.recorded)} recorded from a build" if report.recorded else ""
-        return f"RECORD equals the lock ({count}), {len(report.verified)} of them verified{recorded}"
+        return f"RECORD matches the lock ({count}), {len(report.verified)} of them verified{recorded}"
     return f"{result.matched} of {result.total} {_CLAIMS[result.level]}"
 
 
 def states(drift: Drift) -> str:
     """Return what was locked and what was found, digests in short."""
     if drift.kind == "environment":
-        return f"set to {drift.found}" if drift.found is not None else "there"
+        return f"set to {drift.found}" if drift.found is not None else "present"
     if drift.kind == "modified" and drift.locked is None:
         return f"found {_short(drift.found)}" if drift.found is not None else "changed"
     if drift.kind == "modified" and ":" not in (drift.locked or ""):
-        return f"other bytes than the locked {drift.locked} has"
+        return f"differs from the locked {drift.locked}"
     if drift.kind == "unattributed-file" or (drift.locked is None and drift.kind in ("bytecode", "shadowed")):
         return "not locked"
     locked = f"locked {_short(drift.locked)}" if drift.locked is not None else "not locked"
@@ -211,30 +211,30 @@ def states(drift: Drift) -> str:
 
 
 def _short(value: str) -> str:
-    """Return a digest with as much of it as a person compares."""
+    """Return a digest shortened to what a person compares."""
     algorithm, colon, digest = value.partition(":")
     return f"{algorithm}:{digest[:12]}…" if colon and len(digest) > 12 else value
 
 
 def coverage_lines(report: DriftReport) -> Iterator[str]:
-    """Yield how the files under the import path are accounted for, nothing where nobody asked for them."""
+    """Yield how the files under the import path are accounted for, nothing if they were not checked."""
     survey = report.files
     if survey is None:
         return
     share = 100 * survey.as_owned / survey.total if survey.total else 100.0
     shown = f"{share:.2f}" if share < 99.995 or survey.as_owned == survey.total else "99.99"
-    yield f"{survey.as_owned} of {survey.total} files under the import path are accounted for ({shown} %)"
+    yield f"{survey.as_owned} of {survey.total} files under the import path are accounted for ({shown}%)"
     counts = [f"{report.coverage[basis]} {words}" for basis, words in _BASES.items() if basis in report.coverage]
     if counts:
         yield ", ".join(counts)
     for folder, reason in survey.unproven:
         yield f"{folder}: {reason}"
     for folder in survey.application:
-        yield f"{folder}: what is there is the application's own, and no lock can prove it"
+        yield f"{folder}: the application's own code, which no lock can prove"
     yield from survey.remarks
 
 
 def where_from(drift: Drift) -> str:
-    """Return what brought a drift there and when it was written, "" where neither is known."""
+    """Return what caused a drift and when it was written, "" where neither is known."""
     time = f"written {moment(drift.time)}" if drift.time is not None else ""
     return ", ".join(filter(None, (redact(drift.origin or ""), time)))

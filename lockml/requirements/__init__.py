@@ -1,1 +1,1 @@
-"""What was asked for: requirement files and pyproject.toml in, one `RequirementSet` out."""
+"""Reads what was asked for, in requirement files and pyproject.toml, as one `RequirementSet`."""

@@ -1,4 +1,4 @@
-"""Text of a conda environment.yml or of pixi's manifest in, what it asks pip and pypi for out."""
+"""Reads what a conda environment.yml or a manifest of pixi asks pip and PyPI for."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import yaml
 from msgspec.structs import replace
-from packaging.requirements import Requirement
 
 from lockml.common.errors import InputError
+from lockml.common.references import parse_pep508
 from lockml.common.yaml.errors import not_yaml
 from lockml.requirements.model import RequirementSet
 from lockml.requirements.requirements_txt import EMPTY, ReadFile, no_other_file, read_requirement_lines
@@ -79,8 +79,8 @@ def read_pixi_manifest(content: bytes, name: str) -> tuple[str, ...]:
 def _readable(texts: list[str]) -> Iterator[str]:
     for text in texts:
         try:
-            yield str(Requirement(text))
-        except (ValueError, RecursionError):
+            yield str(parse_pep508(text))
+        except ValueError:
             continue
 
 

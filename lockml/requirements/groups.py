@@ -1,92 +1,85 @@
-"""The ``[dependency-groups]`` of a pyproject.toml in, the requirements of chosen groups out (PEP 735)."""
+"""Reads chosen ``[dependency-groups]`` of a pyproject.toml as requirements (PEP 735)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from packaging.dependency_groups import CyclicDependencyGroup, DependencyGroupResolver
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as ParsedRequirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.errors import InputError, RequirementError
-from lockml.requirements.model import Origin, Requirement
-from lockml.requirements.other_tools import with_root
-from lockml.requirements.requirements_txt import parse_requirement
+from lockml.requirements.model import Requirement
+from lockml.requirements.other_tools import parse_quoted, with_root
 
 __all__ = ["read_groups"]
+
+_DEEPEST: Final = 100  # groups that include each other
+_MOST: Final = 100_000  # requirements, each as often as it is included
 
 
 def read_groups(table: object, names: Sequence[str], file: str, lines: Sequence[str]) -> tuple[Requirement, ...]:
     """Return the requirements of the groups *names*, includes followed; *lines* are those of *file*.
 
-    Raises InputError with every fault: an unknown group, a circle of includes, what is no requirement.
+    Raises InputError for what is no table, else RequirementError with every fault: an unknown group, includes in a
+    circle, an entry that is not a requirement.
     """
     if not isinstance(table, dict):
         raise InputError(file, "[dependency-groups] is not a table")
-    available = ", ".join(sorted(table)) or "none"
-    requirements: list[Requirement] = []
-    try:
-        resolver = DependencyGroupResolver(table)
-        for name in names:
-            for parsed in resolver.resolve(name):
-                text = str(parsed)
-                requirements.append(
-                    parse_requirement(with_root(text, file), Origin(file=file, line=_line_of(text, lines)))
-                )
-    except ExceptionGroup as error:
-        faults = tuple(_faulty_lines(table, names, file, lines))
-        if faults:
-            raise RequirementError(faults, hint=f"its groups: {available}") from error
-        raise InputError(file, "; ".join(map(_describe, _leaves(error))), hint=f"its groups: {available}") from error
+    reader = _GroupReader(table, file, lines)
+    requirements = [requirement for name in names for requirement in reader.read(name, ())]
+    if reader.faults:
+        available = ", ".join(sorted(table)) or "none"
+        raise RequirementError(tuple(dict.fromkeys(reader.faults)), hint=f"its groups: {available}")
     return tuple(requirements)
 
 
-def _faulty_lines(
-    table: Mapping[object, object], names: Sequence[str], file: str, lines: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Yield what is no requirement of the groups *names* and of those that they include, and why."""
-    groups = {canonicalize_name(str(name)): entries for name, entries in table.items()}
-    waiting, seen = [*map(canonicalize_name, names)], set[str]()
-    while waiting:
-        name = waiting.pop(0)
-        entries = groups.get(name)
-        if name in seen or not isinstance(entries, list):
-            continue
-        seen.add(name)
-        for entry in entries:
-            if isinstance(entry, dict):
-                waiting.append(canonicalize_name(str(entry.get("include-group"))))
-            elif isinstance(entry, str):
-                number = next(
-                    (at for at, line in enumerate(lines, 1) if f'"{entry}"' in line or f"'{entry}'" in line), None
-                )
-                try:
-                    parse_requirement(with_root(entry, file), Origin(file=file, line=number))
-                except RequirementError as error:
-                    yield from error.faults
+class _GroupReader:
+    """Reads each group once, and gathers what is wrong."""
 
+    def __init__(self, table: Mapping[str, object], file: str, lines: Sequence[str]) -> None:
+        self._file = file
+        self._lines = lines
+        self._groups: dict[NormalizedName, object] = {}
+        self._read: dict[NormalizedName, tuple[Requirement, ...]] = {}
+        self.faults: list[tuple[str, str]] = []
+        for name, entries in table.items():
+            if canonicalize_name(name) in self._groups:
+                self._fault(f"it has more than one dependency group {canonicalize_name(name)!r}")
+            self._groups[canonicalize_name(name)] = entries
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
+    def read(self, name: str, path: tuple[NormalizedName, ...]) -> tuple[Requirement, ...]:
+        """Return the requirements of the group *name*, to which the groups of *path* lead."""
+        group = canonicalize_name(name)
+        if group in path or len(path) > _DEEPEST:
+            circle = [*path[path.index(group) :], group] if group in path else []
+            named = f"in a circle: {' → '.join(circle)}" if circle else f"more than {_DEEPEST} levels deep"
+            self._fault(f"its dependency groups include each other {named}")
+            return ()
+        if group not in self._read:
+            found = tuple(self._entries(group, name, (*path, group)))
+            self._read[group] = found[:_MOST]
+            if len(found) > _MOST:
+                self._fault(f"its dependency group {name!r} has more than {_MOST} requirements")
+        return self._read[group]
 
+    def _entries(self, group: NormalizedName, name: str, path: tuple[NormalizedName, ...]) -> Iterator[Requirement]:
+        entries = self._groups.get(group)
+        if entries is None:
+            self._fault(f"has no dependency group {name!r}")
+        elif not isinstance(entries, list):
+            self._fault(f"its dependency group {name!r} is not a list")
+        else:
+            for entry in entries:
+                yield from self._entry(entry, name, path)
 
-def _describe(error: BaseException) -> str:
-    if isinstance(error, CyclicDependencyGroup):
-        return f"its groups include each other in a circle ({error})"
-    return " ".join(str(error).split())
+    def _entry(self, entry: object, name: str, path: tuple[NormalizedName, ...]) -> Sequence[Requirement]:
+        match entry:
+            case str():
+                found, faults = parse_quoted([entry], self._file, self._lines, change=with_root)
+                self.faults += faults
+                return found
+            case {"include-group": str(included), **others} if not others:
+                return self.read(included, path)
+        self._fault(f"its dependency group {name!r} has an entry that is neither a requirement nor a group: {entry!r}")
+        return ()
 
-
-def _line_of(text: str, lines: Sequence[str]) -> int | None:
-    """Return the first line with a quoted string that says the same as *text*, counted from 1."""
-    for number, line in enumerate(lines, 1):
-        for quote in "\"'":
-            for part in line.split(quote)[1::2]:
-                try:
-                    if str(ParsedRequirement(part)) == text:
-                        return number
-                except InvalidRequirement:
-                    continue
-    return None
+    def _fault(self, problem: str) -> None:
+        self.faults.append((self._file, problem))

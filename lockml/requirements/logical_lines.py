@@ -1,4 +1,4 @@
-"""Text of a requirement file in, its logical lines with their line numbers out.
+"""Splits the text of a requirement file into logical lines with their line numbers.
 
 The grammar is pip's: a backslash joins lines, ``#`` at the start or after a space begins a comment, ``${NAME}`` is
 replaced from the environment.
@@ -6,9 +6,9 @@ replaced from the environment.
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["decode", "logical_lines"]
+__all__ = ["decode", "line_of", "logical_lines"]
 
 _COMMENT = re.compile(
     r"(?:^|(?<=\s))#.*$"
@@ -51,6 +51,14 @@ def logical_lines(text: str, environment: Mapping[str, str]) -> Iterator[tuple[i
         pending = []
     if pending:
         yield from _content(start, "".join(pending), environment)
+
+
+def line_of(text: str, lines: Sequence[str], first: int = 1) -> int | None:
+    """Return the first of *lines* that holds *text* in quotes, counted from *first*."""
+    for number, line in enumerate(lines, first):
+        if f'"{text}"' in line or f"'{text}'" in line:
+            return number
+    return None
 
 
 def _content(number: int, line: str, environment: Mapping[str, str]) -> Iterator[tuple[int, str]]:

@@ -125,8 +125,8 @@ class IndexOptions(Struct, frozen=True, kw_only=True):
 class RequirementSet(Struct, frozen=True, kw_only=True):
     """All that was asked for: *requirements* must be installed, *constraints* only bound what is.
 
-    *overrides* replace every requirement on their projects, whoever has it. *unnamed* and *dynamic* have to be opened
-    before resolving; *projects* are the user's own, whose dependencies these are, as far as the files name them;
+    *overrides* replace every requirement on their projects, also those of packages. *unnamed* and *dynamic* have to be
+    opened before resolving; *projects* are the user's own, whose dependencies these are, as far as the files name them;
     *pythons* are what the inputs themselves run on; *notes* say what the files hold and lockml leaves to others.
     """
 

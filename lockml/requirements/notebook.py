@@ -1,4 +1,4 @@
-"""A Jupyter notebook in, the requirements of its ``%pip install`` lines out (nbformat 4)."""
+"""Reads the requirements of the ``%pip install`` lines of a Jupyter notebook (nbformat 4)."""
 
 import json
 import re
@@ -98,7 +98,7 @@ def _joined(source: str) -> Iterator[str]:
 
 
 def _installs(line: str) -> Iterator[str]:
-    """Yield what stands behind ``pip install`` in each command of a line for the shell."""
+    """Yield what follows ``pip install`` in each command of a line for the shell."""
     escaped = _ESCAPE.fullmatch(line)
     for command in _COMMAND.findall(re.sub(r"(^|\s)#.*", "", escaped["command"])) if escaped else ():
         install = _INSTALL.fullmatch(command)

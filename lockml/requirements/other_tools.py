@@ -1,20 +1,21 @@
-"""A pyproject.toml in; what uv, Poetry, PDM and Hatch add to its dependencies, or a note that it is not read, out.
+"""Reads what uv, Poetry, PDM and Hatch add to the dependencies of a pyproject.toml, or notes that it is not read.
 
 uv's ``constraint-dependencies`` and ``override-dependencies`` count, as do the words of Hatch and PDM for the folder of
 the project. Where else a tool would take a project from is a note, as it changes which files are locked.
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from lockml.common.errors import InputError, RequirementError
 from lockml.common.settings import setting
+from lockml.requirements.logical_lines import line_of
 from lockml.requirements.model import Origin, Requirement, RequirementSet
 from lockml.requirements.requirements_txt import parse_requirement
 
-__all__ = ["read_other_tools", "with_root"]
+__all__ = ["parse_quoted", "read_other_tools", "with_root"]
 
 _NOT_READ: Final = {
     (
@@ -54,6 +55,28 @@ def read_other_tools(document: Mapping[str, object], file: str, lines: Sequence[
     )
 
 
+def parse_quoted(
+    texts: Sequence[str],
+    file: str,
+    lines: Sequence[str],
+    first: int = 1,
+    *,
+    change: Callable[[str, str], str] = lambda text, _: text,
+) -> tuple[list[Requirement], list[tuple[str, str]]]:
+    """Return the requirements that *texts*, in quotes on *lines* of *file*, are, and the faults of those that are none.
+
+    *lines* are counted from *first*; *change* is given each text with *file* before it is parsed.
+    """
+    found: list[Requirement] = []
+    faults: list[tuple[str, str]] = []
+    for text in texts:
+        try:
+            found.append(parse_requirement(change(text, file), Origin(file=file, line=line_of(text, lines, first))))
+        except RequirementError as error:
+            faults.extend(error.faults)
+    return found, faults
+
+
 def with_root(text: str, file: str) -> str:
     """Return the requirement *text* of *file* with its folder in place of Hatch's and PDM's words for it."""
     if "{root" not in text and "${PROJECT_ROOT}" not in text:
@@ -79,14 +102,7 @@ def _requirements(table: Mapping[str, object], key: str, file: str, lines: Seque
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InputError(file, f"[tool.uv] {key} is not a list of strings")
-    found: list[Requirement] = []
-    faults: list[tuple[str, str]] = []
-    for text in values:
-        number = next((at for at, line in enumerate(lines, 1) if f'"{text}"' in line or f"'{text}'" in line), None)
-        try:
-            found.append(parse_requirement(text, Origin(file=file, line=number)))
-        except RequirementError as error:
-            faults.extend(error.faults)
+    found, faults = parse_quoted(values, file, lines)
     if faults:
         raise RequirementError(tuple(faults))
     return tuple(found)

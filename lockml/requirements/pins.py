@@ -1,6 +1,6 @@
-"""A lock of another tool, or pinned requirements, in; the versions that it pins out, to be preferred.
+"""Reads the versions that a lock of another tool, or a requirement file, pins, to prefer them.
 
-Read are uv.lock and poetry.lock (both list ``[[package]]`` with name and version), pylock.toml (PEP 751) and
+It reads uv.lock and poetry.lock (both list ``[[package]]`` with name and version), pylock.toml (PEP 751) and
 requirement files, of which only exact pins count.
 """
 
@@ -49,6 +49,6 @@ def _read_lock(content: bytes, name: str) -> list[tuple[str, str]]:
         raise InputError(name, f"is not TOML: {error}") from error
     packages = document.get("package", document.get("packages"))
     if not isinstance(packages, list) or not all(isinstance(package, dict) for package in packages):
-        raise InputError(name, "is no uv.lock, poetry.lock or pylock.toml: it lists no packages")
+        raise InputError(name, "is not a uv.lock, poetry.lock or pylock.toml: it lists no packages")
     pairs = [(package.get("name"), package.get("version")) for package in packages]
     return [(project, version) for project, version in pairs if isinstance(project, str) and isinstance(version, str)]

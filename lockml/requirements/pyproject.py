@@ -1,4 +1,4 @@
-"""Text of a pyproject.toml in; its dependencies, those of chosen extras and groups, out (PEP 621, 735)."""
+"""Reads the dependencies of a pyproject.toml, with those of chosen extras and groups (PEP 621, 735)."""
 
 import posixpath
 import tomllib
@@ -12,10 +12,9 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from lockml.common.errors import InputError, RequirementError
 from lockml.common.settings import setting
 from lockml.requirements.groups import read_groups
-from lockml.requirements.model import DynamicProject, Origin, Requirement, RequirementSet, normalize_extras
-from lockml.requirements.other_tools import read_other_tools, with_root
+from lockml.requirements.model import DynamicProject, Requirement, RequirementSet, normalize_extras
+from lockml.requirements.other_tools import parse_quoted, read_other_tools, with_root
 from lockml.requirements.python_bound import parse_python_bound
-from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_pyproject"]
 
@@ -74,7 +73,7 @@ def _is_own(requirement: Requirement, name: NormalizedName) -> bool:
 
 
 def _notes_on_own(listed: Sequence[Requirement], own: NormalizedName) -> Iterator[str]:
-    """Yield which lines of groups are the project itself, so that nobody looks for it on an index."""
+    """Yield which lines of groups are the project itself, which no index is asked for."""
     for each in listed:
         if _is_own(each, own):
             extras = f" with {', '.join(each.extras)}" if each.extras else ""
@@ -100,7 +99,9 @@ def _read_dependencies(
     seen: set[tuple[NormalizedName, str]] = set()
     queue: list[tuple[NormalizedName, Marker | None]] = list(extras)
     while queue or texts:
-        for each in _parse_all(texts, file, lines, faults):
+        found, found_faults = parse_quoted(texts, file, lines, change=with_root)
+        faults += found_faults
+        for each in found:
             parsed = replace(each, marker=_both(marker, each.marker))
             if _is_own(parsed, own_name):
                 queue.extend((extra, parsed.marker) for extra in parsed.extras)
@@ -154,24 +155,6 @@ def _project_table(document: dict[str, object], file: str, *, optional: bool) ->
     if "project" not in document:
         raise InputError(file, "has no [project] table", hint="name a requirements.in, or add [project] dependencies")
     return _table(document["project"], file, "")
-
-
-def _parse_all(
-    texts: Sequence[str], file: str, lines: Sequence[str], faults: list[tuple[str, str]]
-) -> Iterator[Requirement]:
-    for text in texts:
-        try:
-            yield parse_requirement(with_root(text, file), Origin(file=file, line=_line_of(text, lines)))
-        except RequirementError as error:
-            faults.extend(error.faults)
-
-
-def _line_of(text: str, lines: Sequence[str]) -> int | None:
-    """Return the first line that holds *text* in quotes, counted from 1."""
-    for number, line in enumerate(lines, 1):
-        if f'"{text}"' in line or f"'{text}'" in line:
-            return number
-    return None
 
 
 def _table(value: object, file: str, key: str) -> dict[str, object]:

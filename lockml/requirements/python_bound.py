@@ -1,4 +1,4 @@
-"""The ``requires-python`` of a project or a script in, the Pythons that it runs on, and a check of targets, out."""
+"""Reads the ``requires-python`` of a project or a script, and checks targets against it."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -22,7 +22,7 @@ def parse_python_bound(value: object, file: str, lines: Sequence[str], first: in
     try:
         specifier = SpecifierSet(value if isinstance(value, str) else "none")
     except InvalidSpecifier as error:
-        raise InputError(file, f"has a requires-python that is none: {value!r}") from error
+        raise InputError(file, f"has an invalid requires-python: {value!r}") from error
     numbers = (number for number, line in enumerate(lines, first) if line.lstrip("# ").startswith("requires-python"))
     return (PythonBound(specifier=specifier, origin=Origin(file=file, line=next(numbers, None))),)
 
@@ -30,7 +30,7 @@ def parse_python_bound(value: object, file: str, lines: Sequence[str], first: in
 def require_pythons(bounds: Sequence[PythonBound], targets: Sequence[Target]) -> None:
     """Raise InputError for the first of *bounds* that one of *targets* does not meet.
 
-    A target without a patch release stands for a whole minor version, and meets what one of its releases does.
+    A target without a patch release means a whole minor version, and meets what one of its releases does.
     """
     for bound in bounds:
         for target in targets:

@@ -1,4 +1,4 @@
-"""Any file that says what to install in, a `RequirementSet` out; the file's name decides which reader reads it."""
+"""Reads any file that says what to install as a `RequirementSet`; its name decides which reader reads it."""
 
 import posixpath
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Requirement files in, `RequirementSet` out: pip's requirement file format, as far as resolving needs it.
+"""Reads pip's requirement file format, as far as resolving needs it, as a `RequirementSet`.
 
-Requirements: PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of `_OPTIONS`.
+Requirements are those of PEP 508, and pip's bare URLs, paths and ``-e``. Options: those of `_OPTIONS`.
 """
 
 import posixpath
@@ -19,11 +19,13 @@ from packaging.utils import canonicalize_name
 from lockml.common.display import redact
 from lockml.common.errors import InputError, RequirementError
 from lockml.common.references import (
+    LONGEST_REQUIREMENT,
     ArchiveReference,
     BadReferenceError,
     FolderReference,
     is_reference,
     name_of_reference,
+    parse_pep508,
     parse_reference,
 )
 from lockml.requirements.line_faults import describe_mistakes, find_hidden
@@ -84,7 +86,7 @@ _OPTIONS: Final = {
 _FLAGS: Final = frozenset({"prereleases", "no_index"})
 _LISTS: Final = frozenset({"no_binary", "only_binary", "find_links", "extra_index_urls"})
 _MAX_SHOWN: Final = 500
-_LONGEST: Final = 1 << 16  # characters of a requirement without its hashes
+_POETRY_BOUND: Final = re.compile(r"\^.*|[<>=!].*|~\s*=?\s*\d[\w.*]*")
 _HASH = re.compile(r"\s--hash[= ]((?:sha256|sha384|sha512):[0-9a-fA-F]+)(?=\s|$)")
 
 
@@ -266,7 +268,7 @@ def _split_option(line: str, origin: Origin) -> tuple[str, list[str]]:
 
 
 def _unquoted(text: str) -> str:
-    """Return the path that *text*, the value of an option, is: in quotes as a whole, or as it stands."""
+    """Return the path that *text*, the value of an option, is, with or without quotes around it."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
@@ -296,8 +298,8 @@ def parse_requirement(text: str, origin: Origin) -> Requirement:
 def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirement | UnnamedRequirement:
     """Return what *text* asks for: PEP 508, or a URL, a path or a repository by itself; raises RequirementError."""
     text, hashes = _without_hashes(text, origin)
-    if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
-        problem = f"the requirement has {len(text)} characters, which is more than {_LONGEST}"
+    if len(text) > LONGEST_REQUIREMENT:
+        problem = f"the requirement has {len(text)} characters, which is more than {LONGEST_REQUIREMENT}"
         raise RequirementError(((str(origin), problem),))
     if " --config-setting" in text or " --global-option" in text:
         raise RequirementError(
@@ -306,14 +308,14 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
     try:
         if is_reference(text) or (editable and not re.search("[<>=!@]", text.partition(";")[0])):
             return _bare_reference(text, origin, hashes, editable=editable)
-        parsed = ParsedRequirement(text)
+        parsed = _parse(text)
         hidden = find_hidden(text) if parsed.url is None else None
         if hidden is not None:
             raise ValueError(hidden)
         reference = parse_reference(parsed.url, editable=editable) if parsed.url else None
     except BadReferenceError as error:
         raise RequirementError(((str(origin), f"{redact(text)!r} cannot be used: {error}"),)) from error
-    except (ValueError, RecursionError) as error:  # InvalidRequirement, and markers nested too deeply
+    except ValueError as error:
         shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
         raise RequirementError(
             ((str(origin), f"{shown!r} is not a requirement: {_reason(text, error, origin)}"),)
@@ -342,10 +344,18 @@ def _is_line(text: str) -> bool:
     if re.split("[ =]", text, maxsplit=1)[0] in _OPTIONS:
         return True
     try:
-        ParsedRequirement(_HASH.sub("", text))
-    except (ValueError, RecursionError):
+        _parse(_HASH.sub("", text))
+    except ValueError:
         return False
     return text.isascii()
+
+
+def _parse(text: str) -> ParsedRequirement:
+    """Return what packaging reads in *text*; raises ValueError, also for a bound that it takes for an address."""
+    parsed = parse_pep508(text)
+    if parsed.url is not None and _POETRY_BOUND.fullmatch(parsed.url):
+        raise ValueError(f"{parsed.url!r} is not an address")
+    return parsed
 
 
 def _bare_reference(

@@ -1,13 +1,13 @@
-"""Text of a Python script in, the requirements of its inline metadata block out (PEP 723)."""
+"""Reads the requirements of the inline metadata block of a Python script (PEP 723)."""
 
 import re
 import tomllib
 from typing import Final
 
 from lockml.common.errors import InputError, RequirementError
-from lockml.requirements.model import Origin, Requirement, RequirementSet
+from lockml.requirements.model import RequirementSet
+from lockml.requirements.other_tools import parse_quoted
 from lockml.requirements.python_bound import parse_python_bound
-from lockml.requirements.requirements_txt import parse_requirement
 
 __all__ = ["read_script"]
 
@@ -37,20 +37,7 @@ def read_script(content: bytes, file: str) -> RequirementSet:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InputError(file, "dependencies of the script block is not a list of strings")
     pythons = parse_python_bound(table.get("requires-python"), file, lines, first)
-    return RequirementSet(requirements=_parse_all(texts, file, lines, first), pythons=pythons)
-
-
-def _parse_all(texts: list[str], file: str, lines: list[str], first: int) -> tuple[Requirement, ...]:
-    requirements: list[Requirement] = []
-    faults: list[tuple[str, str]] = []
-    for text in texts:
-        line = next(
-            (first + number for number, row in enumerate(lines) if f'"{text}"' in row or f"'{text}'" in row), None
-        )
-        try:
-            requirements.append(parse_requirement(text, Origin(file=file, line=line)))
-        except RequirementError as error:
-            faults.extend(error.faults)
+    requirements, faults = parse_quoted(texts, file, lines, first)
     if faults:
         raise RequirementError(tuple(faults))
-    return tuple(requirements)
+    return RequirementSet(requirements=tuple(requirements), pythons=pythons)

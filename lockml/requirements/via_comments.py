@@ -1,4 +1,4 @@
-"""Text of a compiled requirement file in, who asks for each line out, as the ``# via`` comments behind it say.
+"""Reads from the ``# via`` comments of a compiled requirement file who asks for each line.
 
 They are those of pip-compile, uv and lockml: behind a line (``# via flask``), under it, or one asker a line under
 ``# via``.

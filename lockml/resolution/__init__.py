@@ -1,1 +1,1 @@
-"""What fits together: a `RequirementSet`, a `Target` and an index in; a `Resolution`, or an explanation, out."""
+"""Finds the releases that meet a `RequirementSet` on a `Target`, or explains why none do."""

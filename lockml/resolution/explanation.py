@@ -1,4 +1,4 @@
-"""Why nothing fits: the requirements that conflict in, sentences with file:line and chains out."""
+"""Explains why nothing fits: which requirements conflict, with file:line and chains."""
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,8 +41,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
 class ConflictError(NoResolutionError):
     """No pins satisfy the requirements.
 
-    By project, *rejected* are the releases within the bounds that clash, *bounds* those that are told of it; *origins*
-    are where the user's lines are that are told of, though perhaps not all that have a part in it.
+    By project, *rejected* are the releases within the bounds that clash, *bounds* those that are shown; *origins*
+    are those of the user's lines that are shown, though perhaps not all that take part in it.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ Dependent = tuple[SearchRequirement, Candidate | None]
 def _line(
     cause: Information, provider: LockProvider, roots: Sequence[SearchRequirement]
 ) -> tuple[NormalizedName, list[Dependent]]:
-    """Return the project that *cause* is told at, and who requires what of it.
+    """Return the project at which *cause* is shown, and who requires what of it.
 
-    What cannot be met whatever there is, as an address that nobody allowed, is told at the project that asks for it.
+    What cannot be met at all, as an address that no line names, is shown at the project that asks for it.
     """
     requirement, parent = cause.requirement, cause.parent
     if requirement.impossible is None or parent is None or parent.release.name == requirement.identifier[0]:

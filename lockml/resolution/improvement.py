@@ -1,4 +1,4 @@
-"""A solution in; the same with each pin raised that can be, where no other gets worse for it, out.
+"""Raises each pin of a solution that can be raised without making another worse.
 
 The search takes the best release of a project that fits what it knew of the others then. A conflict that is none any
 more at the end leaves behind what it went back to. So each pin is looked at once more. Better is what the finder offers
@@ -101,7 +101,7 @@ class _Solution:
         return found
 
     def needed_by(self, name: NormalizedName) -> Set[NormalizedName]:
-        """Return what of those that *name* needs in the end may need *name* in turn; nothing else may be left out."""
+        """Return what of those that *name* needs in the end may need *name* in turn; nothing else may be omitted."""
         return self.closure([name]) if name in self._in_circles else frozenset()
 
     def outer(self, name: NormalizedName, free: Set[NormalizedName]) -> list[SearchRequirement]:

@@ -199,7 +199,7 @@ class Pin(Struct, frozen=True, kw_only=True):
 class Obstacle(Struct, frozen=True, kw_only=True):
     """What keeps a release from being chosen: *build* that its metadata need one, else that they cannot be used.
 
-    *unfit* tells what its wheels are for, where it has some and none suits.
+    *unfit* says what its wheels are for, if it has some and none suits.
     """
 
     name: NormalizedName

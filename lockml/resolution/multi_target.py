@@ -1,4 +1,4 @@
-"""One `RequirementSet` and several targets in, a `Resolution` for each out, of one version where one serves all."""
+"""Resolves a `RequirementSet` for several targets, with one version of a project where one serves all."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

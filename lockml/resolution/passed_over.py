@@ -1,7 +1,7 @@
-"""The resolution that there is and the one that builds might give in; which newer releases were passed over out.
+"""Finds newer releases that were passed over, compared with the resolution that builds might give.
 
 What may be wrong in silence otherwise: the newest release of a project, or something that it needs, has to be built or
-cannot be read, and an old one that nobody wants any more is the next that can be chosen.
+cannot be read, and an old one that is long out of use is the next that can be chosen.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

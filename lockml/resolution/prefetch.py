@@ -21,7 +21,6 @@ from lockml.resolution.candidates.dependencies import dependency_applies
 from lockml.resolution.candidates.problem import Problem
 from lockml.resolution.candidates.release import Release
 from lockml.resolution.candidates.screening import Screen
-from lockml.resolution.unbuilt import TrialIndex
 
 __all__ = ["Prefetcher"]
 
@@ -41,7 +40,7 @@ class Prefetcher:
     def __init__(self, problem: Problem, screen: Screen) -> None:
         self._problem = problem
         self._screen = screen
-        self._follows = not isinstance(problem.index, TrialIndex)
+        self._follows = not problem.trial
         self._lock = Lock()
         self._states: dict[NormalizedName, _ProjectState] = {}
         self._asked: set[Release] = set()

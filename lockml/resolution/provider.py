@@ -52,7 +52,7 @@ class SearchRequirement(Struct, frozen=True):
     """A requirement as the search sees it, on one project or one extra of it; a line with two extras makes three.
 
     *origin* is there for one of the user's, *impossible* says why nothing can meet it. With a *reference*, only what
-    that holds will do. An *override* replaces what somebody else required.
+    that holds will do. An *override* replaces what a package required.
     """
 
     identifier: Identifier
@@ -74,7 +74,7 @@ class SearchRequirement(Struct, frozen=True):
 
     @property
     def exact(self) -> bool:
-        """Whether the user pins one version with it, which is what lets a yanked file in (PEP 592)."""
+        """Whether the user pins one version with it, which is what admits a yanked file (PEP 592)."""
         return self.origin is not None and self.bound.pins
 
 
@@ -85,7 +85,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
     """Answers resolvelib's questions from *finder*, in the thread that resolves.
 
     *dependencies* keeps what each candidate requires, *fatal* which of it made the candidate unusable, *unusable* the
-    releases whose metadata nobody can use, with the reason. *order* is the index of each project of the user's lines.
+    releases whose metadata cannot be used, with the reason. *order* is the index of each project of the user's lines.
 
     A candidate that requires what nothing can satisfy, whatever else is pinned, is dead: it is never offered again, and
     what then has no candidate left kills those that require it in turn.
@@ -289,7 +289,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                 yield from self._read_dependency(release, dependency)
 
     def _require_readable(self, release: Release, metadata: CoreMetadata, extra: NormalizedName | None) -> None:
-        """Raise MetadataError where a requirement counts that nobody can read; an image lives with what it has."""
+        """Raise MetadataError if a requirement counts that cannot be read; that of an image's own release does not."""
         if self._problem.policy.as_is or release.provided is not None:
             return
         for unread in metadata.unread_dist:
@@ -299,7 +299,7 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
                 raise self.unusable[release]
 
     def _is_expected(self, identifier: Identifier) -> bool:
-        """Say whether the user asks for this extra, and the release that their lines let in first has it."""
+        """Say whether the user asks for this extra, and the first release that their lines admit has it."""
         expected = self._expected_extras.get(identifier)
         if expected is None:
             name, extra = identifier
@@ -323,8 +323,8 @@ class LockProvider(AbstractProvider[SearchRequirement, Candidate, Identifier]):
             allowed = {allowed.source_key for allowed in self._problem.references.get(name, ())}
             if reference is None or reference.source_key not in allowed:
                 url = redact(dependency.url)
-                reason = f"it needs {name} from {url}, which only your own lines may ask for"
-                self._reject(release, Rejection(kind="address", reason=reason, detail=f"add the line {name} @ {url}"))
+                reason = f"it needs {name} from {url}, an address that no line of yours names"
+                self._reject(release, Rejection(kind="address", reason=reason, line=f"{name} @ {url}"))
                 yield _impossible((name, None), reason)
                 return
         if dependency.extras and len(self._extras.get(name, set()).union(dependency.extras)) > MOST_EXTRAS:

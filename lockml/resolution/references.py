@@ -1,4 +1,4 @@
-"""The user's lines in; every direct reference that they lead to, each opened, out."""
+"""Opens every direct reference that the user's lines lead to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -54,7 +54,7 @@ def _follow(
         for name, reference in _required_references(sources.pop(), target):
             if reference not in references.get(name, frozenset()):
                 references[name] = references.get(name, frozenset()) | {reference}
-                with suppress(MetadataError):  # told as the reason why nothing can be chosen, if it is needed
+                with suppress(MetadataError):  # shown as the reason why nothing can be chosen, if it is needed
                     sources.append(index.direct(reference))
 
 

@@ -1,4 +1,4 @@
-"""A `RequirementSet`, a `Target` and an `Index` in, a `Resolution` out; resolvelib does the search."""
+"""Resolves a `RequirementSet` for a `Target`; resolvelib does the search."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -70,9 +70,9 @@ def resolve(
 
 
 class UnexplainedConflictError(Exception):
-    """Nothing satisfies the requirements of a trial; mostly nobody asks why, which *explain* works out.
+    """Nothing satisfies the requirements of a trial; *explain* works out why, which is mostly not needed.
 
-    Internal: never reaches the user; `TrialResolver` has the last one explained where that is told.
+    Internal: never reaches the user; `TrialResolver` has the last one explained if that is shown.
     """
 
     def __init__(self, explain: "Callable[[], ConflictError]") -> None:
@@ -81,7 +81,7 @@ class UnexplainedConflictError(Exception):
 
 
 class _TooStrictError(Exception):
-    """Nothing satisfies the requirements, but something was kept out that a laxer *problem* lets in.
+    """Nothing satisfies the requirements, but a laxer *problem* admits something that was excluded.
 
     Internal: never reaches the user; `_solve_at_any_price` then solves that problem.
     """
@@ -91,11 +91,11 @@ class _TooStrictError(Exception):
 
 
 def _solve_at_any_price(roots: Sequence[Requirement], problem: Problem, progress: Progress) -> Solved:
-    """Return what meets *roots*: releases without an extra, or pre-releases that nobody names, if nothing else does.
+    """Return what meets *roots*: releases without an extra, or pre-releases that no line names, if nothing else does.
 
-    Raises NoResolutionError. A trial tells only whether there is an answer, and tries everything at once.
+    Raises NoResolutionError. A trial only finds out whether there is an answer, and tries everything at once.
     """
-    if isinstance(problem.index, TrialIndex):
+    if problem.trial:
         problem = replace(problem, any_prerelease=True)
     while True:
         try:
@@ -125,7 +125,7 @@ def _solve(roots: Sequence[Requirement], problem: Problem, progress: Progress) -
     nogoods = Nogoods()
     mapping = reachable(requirements, _search(requirements, provider, finder, progress, nogoods), provider)
     improved = Improved(mapping, ())
-    if not isinstance(problem.index, TrialIndex):  # of a trial, nobody keeps the pins
+    if not problem.trial:  # whose pins are not kept
         improved = improve(requirements, mapping, provider, finder, nogoods)
     mapping = improved.mapping
     pins = _build_pins(mapping, provider, problem.target)
@@ -169,7 +169,7 @@ def _search(
         from lockml.resolution.explanation import explain
 
         explained = partial(explain, tuple(error.causes), finder, provider, requirements)
-        if isinstance(finder.problem.index, TrialIndex):
+        if finder.problem.trial:
             raise UnexplainedConflictError(explained) from error
         raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
@@ -179,7 +179,7 @@ def _search(
 
 
 def _laxer(finder: CandidateFinder) -> Problem | None:
-    """Return the problem that lets more in, None where nothing that could be is kept out."""
+    """Return the problem that admits more, None if nothing is excluded that could be admitted."""
     problem = finder.problem
     if finder.rejections.lacking_extras:  # better a release without an extra, and a warning, than none
         return replace(problem, user_bounds={})
@@ -220,6 +220,7 @@ def _build_problem(
         references=open_references((*roots, *constraints, *overriding), target, index),
         user_bounds=_user_bounds(roots),
         judgements=index.judgements,
+        trial=isinstance(index, TrialIndex),
     )
 
 
@@ -294,7 +295,7 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
 
 
 def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:
-    """Return which newer releases were not to be had, one of a project: another search tells, where it may be so.
+    """Return which newer releases were not to be had, one of a project: another search finds out, if it may be so.
 
     That search takes what has to be built, or cannot be read, as if it needed nothing.
     """
@@ -309,8 +310,13 @@ def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progres
         assuming = AssumingIndex(index, unreadable=True)
         policy = replace(problem.policy, max_rounds=min(problem.policy.max_rounds, _HOPEFUL_ROUNDS))
         try:
-            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy), progress)
-        except (LockmlError, TooMuchToReadError, UnexplainedConflictError, _TooStrictError):  # then the obvious is told
+            hopeful = _solve(roots, replace(problem, index=assuming, policy=policy, trial=True), progress)
+        except (
+            LockmlError,
+            TooMuchToReadError,
+            UnexplainedConflictError,
+            _TooStrictError,
+        ):  # then the obvious is shown
             passed = newest_unusable(pinned, solved.provider.unusable)
         else:
             releases = [candidate.release for candidate in hopeful.mapping.values()]

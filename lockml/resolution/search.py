@@ -1,4 +1,4 @@
-"""Requirements in, the pins that resolvelib finds for them out.
+"""Finds pins that meet requirements, with resolvelib.
 
 resolvelib takes one project after the other and goes back where nothing is left for one. What it goes back over it
 decides by the names in the conflict, so it tries over what has no part in it, and at times jumps over what has one
@@ -49,7 +49,7 @@ def reachable(
 ) -> dict[Identifier, Candidate]:
     """Return what of *mapping* *requirements* lead to: backtracking leaves pins behind that nothing needs any more.
 
-    resolvelib would leave them out too, but it recurses without end where such pins need each other.
+    resolvelib would omit them too, but it recurses without end where such pins need each other.
     """
     reached: dict[Identifier, Candidate] = {}
     waiting = list(requirements)
@@ -345,7 +345,7 @@ def _of_project(criteria: _Criteria, name: Identifier, *, without: Identifier | 
 
 
 class _Reporter(resolvelib.BaseReporter[SearchRequirement, Candidate, Identifier]):
-    """Tells how many projects are pinned, of those that something asked for so far."""
+    """Reports how many projects are pinned, of those that something asked for so far."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

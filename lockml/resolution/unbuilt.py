@@ -35,7 +35,7 @@ class RememberingIndex(ForwardingIndex):
     """An *index* that is asked once for the metadata of a file.
 
     After a few releases of a project that have to be built, its other source archives are not fetched any more. The
-    *judgements* are of what it has.
+    *judgements* are those of its releases.
     """
 
     def __init__(self, index: Index) -> None:
@@ -48,7 +48,7 @@ class RememberingIndex(ForwardingIndex):
         self.judgements = Judgements()
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
+        """Return what *file* says about itself; raises MetadataError, PackageIndexError."""
         read_before = self._metadata.get(_key(file))
         if read_before is None:
             read_before = self._metadata[_key(file)] = self._read(file)
@@ -103,7 +103,7 @@ class RememberingIndex(ForwardingIndex):
 class TooMuchToReadError(Exception):
     """A trial asked for the metadata of too many releases that nothing else needs.
 
-    Internal: never reaches the user; what the trial was to show is left out.
+    Internal: never reaches the user; what the trial was to show is omitted.
     """
 
 
@@ -121,7 +121,7 @@ class TrialIndex(ForwardingIndex):
         self.new = 0
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError, PackageIndexError."""
+        """Return what *file* says about itself; raises MetadataError, PackageIndexError."""
         if not self._is_at_hand(file):
             raise DynamicMetadataError("its archive is not fetched for a proposal, and may have to be built")
         self.new += not self._remembered.knows(file)
@@ -143,9 +143,9 @@ class TrialIndex(ForwardingIndex):
 
 
 class AssumingIndex(TrialIndex):
-    """The same, where a file that says nothing is assumed to need nothing: *obstacles* tells which, and why.
+    """The same, where a file that says nothing is assumed to need nothing: *obstacles* says which, and why.
 
-    That is of files that have to be built, and with *unreadable* also of those whose metadata cannot be used.
+    Such files have to be built, or with *unreadable* have metadata that cannot be used.
     """
 
     def __init__(self, index: RememberingIndex, *, unreadable: bool, most: int = _MOST_NEW) -> None:
@@ -154,7 +154,7 @@ class AssumingIndex(TrialIndex):
         self.obstacles: dict[tuple[NormalizedName, Version], Obstacle] = {}
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself, or that it needs nothing; raises MetadataError, PackageIndexError."""
+        """Return what *file* says about itself, or that it needs nothing; raises MetadataError, PackageIndexError."""
         try:
             found = super().metadata(file)
         except MetadataError as error:

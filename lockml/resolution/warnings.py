@@ -1,9 +1,10 @@
-"""What a search found in; what the user should know of it that hinders nothing, a sentence each, out."""
+"""Warns of what is unusual about the result of a search and does not prevent it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata
@@ -16,7 +17,7 @@ from lockml.resolution.provider import Candidate, Identifier, LockProvider, Sear
 
 __all__ = ["Solved", "find_warnings", "required_extras"]
 
-_MOST_NAMED = 4  # pre-releases in one warning
+_MOST_NAMED = 4  # pre-releases, extras or projects in one warning
 
 
 class Solved(Struct, kw_only=True):
@@ -43,8 +44,10 @@ def find_warnings(solved: Solved) -> Iterator[str]:
     metadata = {f"{pin.name} {pin.version}": _metadata(pin, solved) for pin in solved.pins}
     yield from describe_unread(metadata)
     yield from _image_warnings(solved)
+    yield from _missing_projects(solved)
     for name in solved.untried:
-        yield f"{name} may have newer releases that fit: there are too many to try"
+        age = "older" if solved.finder.problem.tries_oldest_first(name) else "newer"
+        yield f"{name} may have {age} releases that fit: there are too many to try"
 
 
 def required_extras(mapping: Mapping[Identifier, Candidate]) -> dict[NormalizedName, list[NormalizedName]]:
@@ -72,10 +75,24 @@ def _pin_warnings(pin: Pin, solved: Solved, extras: Iterable[NormalizedName]) ->
         reason = f" ({project.status_reason})" if project.status_reason else ""
         yield f"{pin.name} is {project.status} on its index{reason}"
     offered = _metadata(pin, solved).provides_extra
-    others = f"; it has {', '.join(sorted(offered))}" if offered else ""
+    others = f"; it has {_few(sorted(offered))}" if offered else ""
     for extra in extras:
         if extra not in offered:
             yield f"{pin.name} {pin.version} has no extra {extra!r}{others}"
+
+
+def _missing_projects(solved: Solved) -> Iterator[str]:
+    """Yield which newer release of a pin was passed over because it needs a project that no index has."""
+    unknown = solved.finder.rejections.unknown_projects
+    pinned = {pin.name: pin for pin in solved.pins if pin.source is None}
+    newest: dict[NormalizedName, tuple[Version, NormalizedName]] = {}
+    for candidate, needed in solved.provider.dependencies.items() if unknown else ():
+        release, pin = candidate.release, pinned.get(candidate.release.name)
+        missing = min(unknown.intersection(requirement.identifier[0] for requirement in needed), default=None)
+        if pin is not None and missing and release.version > newest.get(pin.name, (pin.version, ""))[0]:
+            newest[pin.name] = (release.version, missing)
+    for name, (version, missing) in sorted(newest.items()):
+        yield f"{name} {version} is passed over for {pinned[name].version}: it needs {missing}, which no index has"
 
 
 def _prerelease_warnings(solved: Solved) -> Iterator[str]:
@@ -93,9 +110,9 @@ def _prerelease_warnings(solved: Solved) -> Iterator[str]:
     for pin in unnamed:
         of_several, alone[f"{pin.name} {pin.version}"] = _why_prerelease(pin, solved)
         by_reason.setdefault(of_several, []).append(f"{pin.name} {pin.version}")
-    told = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
+    shown = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
     subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
-    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(told)}"
+    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(shown)}"
 
 
 def _few(words: list[str]) -> str:
@@ -136,4 +153,4 @@ def _image_warnings(solved: Solved) -> Iterator[str]:
             if dependency_applies(needed, problem.target, None):
                 broken.setdefault(needed.name, []).append(f"{name} {release.metadata.version} ({needed.name}{bound})")
     for name, needing in sorted(broken.items()):
-        yield f"{name} {pinned[name]} is locked, and is not what the base image's {', '.join(sorted(needing))} needs"
+        yield f"{name} {pinned[name]} is locked, and is not what the base image's {_few(sorted(needing))} needs"

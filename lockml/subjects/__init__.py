@@ -1,1 +1,1 @@
-"""Subjects that a person names: images, containers, archives and folders, opened as a file tree."""
+"""Open subjects that a person names, images, containers, archives and folders, as file trees."""

@@ -1,8 +1,8 @@
-"""Keep digests of an image's files from one check to the next: what an image has cannot change.
+"""Cache digests of an image's files between checks: the files of an image cannot change.
 
-They are those of the files in the image's layers, never of what a container shows. A container costs what it changed
-since: a file that its overlay does not have is its image's. Anybody who can write to the engine's own folders can
-change an image behind the engine's back, so ``--no-cache`` hashes everything again.
+They cover the files in the image's layers, never what a container shows. Checking a container costs only what it
+changed: a file that its overlay does not have is its image's. Anyone who can write to the engine's own folders can
+change an image without the engine noticing, so ``--no-cache`` hashes everything again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,17 +19,17 @@ from lockml.subjects.model import ImageFiles
 __all__ = ["DIGESTS", "KeptTree"]
 
 DIGESTS: Final = "digests-2"
-"""What their folder is called in that of the cache."""
+"""The name of their folder inside the cache."""
 
-_MAX_KEPT: Final = 1 << 28  # bytes of one image's digests
-_TOGETHER: Final = 512  # files of which is asked at once whether they are still the image's
+_MAX_KEPT: Final = 1 << 28  # bytes of one image's inventory digests
+_TOGETHER: Final = 512  # files that are checked together for still being the image's
 _Stored = tuple[str, dict[str, bytes]]  # the image's key, and digests by algorithm and path
 
 
 class KeptTree(ForwardingTree):
-    """A *tree* whose digests of the files of an *image* are those of *folder*, as far as they are there.
+    """A *tree* that takes digests of an *image*'s files from the cache in *folder*, if it has them.
 
-    Call `keep` when all is read: what was new is written.
+    Call `keep` when everything is read: it writes what was new.
     """
 
     def __init__(self, tree: FileTree, image: ImageFiles, folder: Path) -> None:
@@ -42,14 +42,14 @@ class KeptTree(ForwardingTree):
 
     @property
     def known(self) -> int:
-        """How many digests there are."""
+        """The number of cached digests."""
         return len(self._digests)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order.
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order.
 
-        The digest of the image's file is returned for a subject that still showed that file at a moment after the path
-        was asked for and the file was hashed. Of one that has its own by then, its own is hashed.
+        The digest of the image's file is returned if the subject still showed that file at a moment after the path was
+        requested and the file was hashed. If the subject has its own file by then, that one is hashed.
         """
         own: list[tuple[str, str]] = []
         ready: list[tuple[str, str, bytes]] = []
@@ -74,7 +74,7 @@ class KeptTree(ForwardingTree):
         ready: list[tuple[str, str, bytes]],
         own: list[tuple[str, str]],
     ) -> Iterator[tuple[str, str]]:
-        """Yield those of *wanted* that the image has and nobody hashed, noted in *asked*; sort the others out."""
+        """Yield those of *wanted* that the image has and that are not hashed yet, noted in *asked*; sort the rest."""
         for path, algorithm in wanted:
             stored = self._digests.get(f"{algorithm}:{path}")
             if not self._image.has(path) or path in asked:
@@ -88,7 +88,7 @@ class KeptTree(ForwardingTree):
     def _settled(
         self, ready: list[tuple[str, str, bytes]], own: list[tuple[str, str]]
     ) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Empty *ready*: yield what is still the image's, and add the rest to *own*."""
+        """Empty *ready*: yield the files that are still the image's, and add the rest to *own*."""
         settled, ready[:] = ready[:], []
         for (path, algorithm, digest), still in zip(
             settled, self._image.still([each[0] for each in settled]), strict=True
@@ -99,7 +99,7 @@ class KeptTree(ForwardingTree):
                 own.append((path, algorithm))
 
     def keep(self) -> None:
-        """Write what is new; where that cannot be, the next check takes as long as this one."""
+        """Write what is new; if that fails, the next check takes as long as this one."""
         if not self._new:
             return
         with suppress(OSError, UnicodeEncodeError), PrivateFolder(self._folder) as folder:

@@ -1,8 +1,8 @@
-"""Keep inventories of images for their containers: an unchanged container costs a look at its changes.
+"""Cache inventories of images for their containers: an unchanged container only costs a look at its changes.
 
-They are taken of the image's layers alone, never of what a container shows. What a container changed says whether it is
-unchanged as far as anybody looked: a change elsewhere, however large, is not even walked through. Anybody who can
-write to the engine's own folders can change an image behind the engine's back.
+They are taken from the image's layers only, never from what a container shows. A container's changes say whether
+anything that was read is different: a change elsewhere, however large, is not even walked. Anyone who can write to
+the engine's own folders can change an image without the engine noticing.
 """
 
 import hashlib
@@ -34,26 +34,26 @@ from lockml.subjects.tree.overlay import OverlayTree
 __all__ = ["INVENTORIES", "ImageMemory", "Remembered"]
 
 INVENTORIES: Final = "inventories-5"
-"""What their folder is called in that of the cache."""
+"""The name of their folder inside the cache."""
 
-_MAX_KEPT: Final = 1 << 28  # bytes of one image's
+_MAX_KEPT: Final = 1 << 28  # bytes of one image's inventory
 _IN_MEMORY: Final = 32  # of some megabytes each
 _VARIABLES: Final = ("PATH", "HOME", "VIRTUAL_ENV", "CONDA_PREFIX")
-_OF_PYTHON: Final = ("PYTHON", "LD_", *VARIABLES)  # what the variables that Python, the loader and CUDA read begin with
+_OF_PYTHON: Final = ("PYTHON", "LD_", *VARIABLES)  # prefixes of the variables that Python, the loader and CUDA read
 
 _Asked = tuple[str | None, bool, Proof]
-"""The prefix of the environment, whether of all its files, and what is known of them."""
+"""The prefix of the environment, whether all its files are included, and what is known about them."""
 
 
 class _Looked(msgspec.Struct):
-    """What was looked at, each with everything above it: the kind of what was there, and the folders in a listing."""
+    """What was read, including the folders above: the kind of each path, and the folders in a listing."""
 
     places: dict[str, str]
     listed: dict[str, list[str]]
 
 
 class _Memory(msgspec.Struct):
-    """An image's inventory by what it is kept under; no *inventory* where it has none, or what cannot be read whole."""
+    """A cached inventory of an image; no *inventory* if it has none, or none that is complete."""
 
     key: str
     inventory: Inventory | None
@@ -61,23 +61,23 @@ class _Memory(msgspec.Struct):
 
 
 class Remembered(Struct, frozen=True):
-    """An inventory, and what names it among those of its image, None where it is this subject's alone."""
+    """An inventory with its name among those of its image, None if it only applies to this subject."""
 
     inventory: Inventory
     key: str | None
 
 
 class ImageMemory:
-    """Keeps inventories in this process and in *folder*, None for nowhere else."""
+    """A cache of inventories in this process and in *folder*, None for memory only."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._memories: OrderedDict[str, _Memory] = OrderedDict()
 
     def take(self, opened: OpenedSubject, *, prefix: str | None, files: bool, proof: Proof) -> Remembered:
-        """Return the inventory of *opened* as `take_inventory` does: its image's, where nothing changed that counts.
+        """Return the inventory of *opened* as `take_inventory` does: that of its image if nothing relevant changed.
 
-        The image's inventory is returned only for a container that had changed nothing of it at a moment of this call.
+        The image's inventory is only returned for a container that had changed nothing in it during this call.
         """
         tree, image = opened.tree, opened.image
         if isinstance(tree, ProcessTree) and image is not None and isinstance(image.files, OverlayTree):
@@ -91,7 +91,7 @@ class ImageMemory:
             return Remembered(with_host(_taken(cached_tree, opened, (prefix, files, proof)), tree), None)
 
     def _of_image(self, key: str, opened: OpenedSubject, image: OverlayTree, asked: _Asked) -> _Memory:
-        """Take the inventory of the image of *opened* for one that starts as it does, and keep it."""
+        """Take the inventory of the image of *opened* for a container that starts in the same way, and cache it."""
         known = opened.image
         itself = replace(
             opened, tree=image, image=ImageFiles(id=known.id, folders=known.folders, files=image) if known else None
@@ -125,7 +125,7 @@ class ImageMemory:
         self._hold(memory)
         if self._folder is None or memory.inventory is None:
             return
-        with suppress(OSError, UnicodeEncodeError):  # a name that is no UTF-8: this process alone remembers it
+        with suppress(OSError, UnicodeEncodeError):  # a name that is not UTF-8: only kept in this process
             content = msgspec.msgpack.encode(memory)
             with PrivateFolder(self._folder / INVENTORIES) as folder:
                 folder.write(memory.key, (content,))
@@ -137,7 +137,7 @@ class ImageMemory:
 
 
 def _of_subject(inventory: Inventory, opened: OpenedSubject) -> Inventory:
-    """Return the *inventory* of the image of *opened* as its own: a limit of a process names the subject."""
+    """Return the *inventory* of the image of *opened* for the subject itself, which process limits name."""
     limits = (
         replace(e, examples=(opened.subject.name,)) if e.code == "process-memory" else e for e in inventory.limits
     )
@@ -150,7 +150,7 @@ def _taken(tree: FileTree, opened: OpenedSubject, asked: _Asked) -> Inventory:
 
 
 def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proof, *, files: bool) -> str:
-    """Return what decides an inventory: which lockml, which image, by name and layers, how it starts, what is asked."""
+    """Return everything that decides an inventory: the lockml, the image and its layers, the start, the request."""
     processes = sorted(
         repr(
             (
@@ -170,12 +170,12 @@ def _key_of(image: ImageFiles, runtime: Runtime, prefix: str | None, proof: Proo
 
 
 def _deciding(environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the variables that decide what Python loads; others differ from container to container."""
+    """Return the variables that decide what Python loads; others differ between containers."""
     return sorted((k, v) for k, v in environment.items() if k in _VARIABLES or k.startswith(_OF_PYTHON))
 
 
 class _WatchedTree(ForwardingTree):
-    """A *tree* that remembers what was asked of it."""
+    """A *tree* that records what was read from it."""
 
     def __init__(self, tree: FileTree) -> None:
         super().__init__(tree)
@@ -183,7 +183,7 @@ class _WatchedTree(ForwardingTree):
         self._listed: dict[str, list[str]] = {}
 
     def looked(self, seen: Mapping[str, str]) -> _Looked:
-        """Return what was looked at, with what the tree below has *seen* on the way."""
+        """Return what was read, including what the tree below has *seen* on the way."""
         places, done = dict(seen), set[str]()
         for path in (*self._asked, *self._listed, *seen):
             above = path.rpartition("/")[0]
@@ -192,33 +192,33 @@ class _WatchedTree(ForwardingTree):
                 places.setdefault(above, "folder")
                 above = above.rpartition("/")[0]
         for path in self._asked:
-            if path.rpartition("/")[0] not in self._listed:  # a change of it is one of its folder
+            if path.rpartition("/")[0] not in self._listed:  # a change to it changes its folder
                 places.setdefault(path, "file")
         places |= dict.fromkeys(self._listed, "folder")
         return _Looked(places=places, listed=self._listed)
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         found = self._tree.entries(path)
         self._listed[self._tree.resolve(path).rstrip("/")] = [each.name for each in found if each.kind == "folder"]
         return found
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         self._asked.add(path)
         return self._tree.read(path, limit)
 
     def origin(self, path: str) -> Origin | None:
-        """Return what brought the file at *path* there, None where that is not known."""
+        """Return the origin of the file at *path*, None if it is unknown."""
         self._asked.add(path)
         return self._tree.origin(path)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
 
         def noted() -> Iterator[tuple[str, str]]:
             for path, algorithm in wanted:
@@ -229,22 +229,22 @@ class _WatchedTree(ForwardingTree):
 
 
 def _changed(tree: ProcessTree, looked: _Looked) -> bool:
-    """Say whether a container changed anything of what was looked at, as it is now."""
+    """Return whether a container has changed anything that was read."""
     tree.look_anew()
     return tree.upper is None or _touched(tree, tree.upper, looked)
 
 
 def _is_over(at: str, looked: _Looked) -> bool:
-    """Say whether a mount *at* a path is over what was looked at, also over one of several files that were listed.
+    """Return whether a mount *at* a path covers anything that was read, including one of several listed files.
 
-    One over a folder that was listed, and that nobody looked below, changes nothing: /proc in the root is one.
+    A mount over a folder that was only listed changes nothing, such as /proc in the root.
     """
     above, _, name = at.rpartition("/")
     return at in looked.places or (above in looked.listed and name not in looked.listed[above])
 
 
 def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
-    """Say whether a mount or a change in *upper* is, hides or lies beside anything that was looked at."""
+    """Return whether a mount or a change in *upper* is, hides or adds to anything that was read."""
     if any(_is_over(mount.at, looked) for mount in tree.mounts):
         return True
     waiting = [""]
@@ -260,7 +260,7 @@ def _touched(tree: ProcessTree, upper: FolderTree, looked: _Looked) -> bool:
                         waiting.append(path)
                         continue
                     if kind is None and (folders_there is None or entry.name in folders_there):
-                        continue  # nobody looked below it
+                        continue  # nothing below it was read
                 if kind is not None or folders_there is not None:
                     return True
     except UnreadableError:

@@ -1,4 +1,4 @@
-"""What every source gives: a subject whose files can be read until it is closed."""
+"""What every source yields: a subject whose files can be read until it is closed."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ __all__ = ["ImageFiles", "OpenedSubject", "ReadOptions"]
 
 
 class ReadOptions(Struct, frozen=True, kw_only=True):
-    """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* on the way.
+    """How a subject is read: for which *platforms*, in this order, and whether its files are *hashed* in passing.
 
-    Only what comes as a stream is hashed on the way; what can be read again is hashed when somebody asks. What is
-    immutable is kept in the folder *cache*, None for nowhere. *progress* hears of what is read.
+    Only streams are hashed in passing; what can be read again is hashed on request. Immutable data is cached in the
+    folder *cache*, None for no cache. *progress* is called as files are read.
     """
 
     platforms: tuple[str, ...] = ("linux/amd64",)
@@ -31,10 +31,10 @@ def _all_of_image(paths: Sequence[str]) -> list[bool]:
 
 
 class ImageFiles(Struct, frozen=True, kw_only=True):
-    """The files of an image, read where its layers are: nothing that runs has a part in them.
+    """The files of an image, read from its layers, without any change by a running container.
 
-    *id* and *folders* name it, the topmost layer first. The subject *has* the image's file at a path as far as anybody
-    looked; *still* says of several whether it shows the image's at a moment of the call. An image itself always does.
+    *id* and *folders*, topmost layer first, identify it. The subject *has* the image's file at a path as far as it was
+    read; *still* returns, for several, whether it shows the image's during the call. An image itself always does.
     """
 
     id: str
@@ -45,14 +45,14 @@ class ImageFiles(Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What names this image among all that anything is kept of, fit for the name of a file."""
+        """The cache key of this image, which can be used as a file name."""
         return hashlib.sha256("\n".join((self.id, *self.folders)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class OpenedSubject(Struct, frozen=True, kw_only=True):
-    """A subject's files and how its process starts; *prefix* is the environment meant, None for the one it uses.
+    """A subject's files and how its process starts; *prefix* is the named environment, None for the one it uses.
 
-    *image* is what it was made of, where that is known and can be read in place.
+    *image* is what it was made from, if that is known and can be read in place.
     """
 
     subject: Subject

@@ -1,4 +1,4 @@
-"""Open a subject by the kind and the name that the user gives. Each kind loads only what it needs."""
+"""Open a subject by the kind and name that the user gives. Each kind only imports what it needs."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,24 +29,27 @@ __all__ = [
 
 KINDS: Final = {
     "container": ("NAME", "A container of the engine, running or not."),
-    "image": ("REF", "An image that the engine has."),
+    "image": ("REF", "An image in the engine."),
     "registry": ("REF", "An image in a registry, read without an engine."),
-    "archive": ("FILE[:REF]", "What `docker save`, `docker export` or an OCI builder wrote, compressed or not."),
+    "archive": ("FILE[:REF]", "The output of `docker save`, `docker export` or an OCI builder, compressed or not."),
     "oci": ("DIR[:REF]", "An OCI image layout."),
-    "compose": ("FILE[:SERVICE]", "The services of a compose file or folder; several are the files of one project."),
+    "compose": (
+        "FILE[:SERVICE]",
+        "The services of a Compose file or folder; repeat it for several files of one project.",
+    ),
     "path": ("DIR", "A virtual environment, a folder of packages (pip --target), or the root of a file system."),
-    "freeze": ("FILE", "What `pip freeze` or `pip inspect` printed, for level names; - reads standard input."),
-    "pid": ("N", "A process of this machine, in a container of any kind or in none."),
+    "freeze": ("FILE", "The output of `pip freeze` or `pip inspect`, for level names; - reads standard input."),
+    "pid": ("N", "A process on this machine, in a container of any kind or in none."),
 }
-"""The kinds of subjects: how each is named, and what it is."""
+"""The kinds of subjects: the name of the option, and what each is."""
 
 _Opened = AbstractContextManager[OpenedSubject]
 
 
 class SubjectName(Struct, frozen=True, kw_only=True):
-    """What a user named: its *kind*, one of `KINDS`, and its *name*.
+    """A subject that the user named: its *kind*, one of `KINDS`, and its *name*.
 
-    For ``compose``, *files* are further files of the *project*; a container of one has its *service*.
+    For ``compose``, *files* are further files of the *project*; a container of it has its *service*.
     """
 
     kind: str
@@ -60,13 +63,13 @@ class SubjectName(Struct, frozen=True, kw_only=True):
 
 
 def open_subject(named: SubjectName, options: ReadOptions) -> _Opened:
-    """Give the files of what the user named; raises InputError, UnreachableError."""
+    """Yield the files of the named subject; raises InputError, UnreachableError."""
     return _OPENERS[named.kind](named, options)
 
 
 @contextmanager
 def with_cached_digests(opened: OpenedSubject, folder: Path | None, progress: Progress = silent) -> Iterator[FileTree]:
-    """Give the files of a subject, those of its image with the digests that are kept in *folder*, None for nowhere."""
+    """Yield the files of a subject, with the cached digests of its image in *folder*, None for no cache."""
     if folder is None or opened.image is None:
         yield opened.tree
         return
@@ -79,10 +82,9 @@ def with_cached_digests(opened: OpenedSubject, folder: Path | None, progress: Pr
 
 
 def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the digests of an image's layers without compression, the lowest first, as cheaply as they can be had.
+    """Return the digests of an image's uncompressed layers, lowest first, in the cheapest way.
 
-    Of an image in a registry only the manifest is fetched. () for what is no image. Raises InputError,
-    UnreachableError.
+    For an image in a registry, only the manifest is fetched. () for anything else. Raises InputError, UnreachableError.
     """
     if named.kind == "image":
         return engine_of_environment().image(named.name).layers
@@ -99,14 +101,14 @@ def image_layers(named: SubjectName, platforms: tuple[str, ...]) -> tuple[str, .
 
 
 def engine_of_environment() -> "Engine":
-    """Return the engine that this machine's environment means."""
+    """Return the engine that this machine's environment selects."""
     from lockml.subjects.engine.api import Engine, EngineAddress
 
     return Engine(EngineAddress.from_environment(os.environ))
 
 
 def subjects_of(named: SubjectName) -> tuple[SubjectName, ...]:
-    """Return what is to be opened for *named*: each container of a service, itself for any other kind.
+    """Return what to open for *named*: each container of a service, or itself for any other kind.
 
     Raises InputError, NotFoundError, EngineError.
     """
@@ -171,7 +173,7 @@ def _of_process(named: SubjectName, _: ReadOptions) -> _Opened:
     from lockml.subjects.process import open_process
 
     if not named.name.isascii() or not named.name.isdigit():
-        raise InputError(setting("pid", repr(named.name)), "is not the number of a process", hint="as `ps` shows it")
+        raise InputError(setting("pid", repr(named.name)), "is not a process number", hint="as `ps` shows it")
     return open_process(int(named.name))
 
 

@@ -14,11 +14,11 @@ __all__ = ["open_path"]
 
 @contextmanager
 def open_path(name: str) -> Iterator[OpenedSubject]:
-    """Give the files of the folder *name*; raises NotFoundError, UnreachableError.
+    """Yield the files of the folder *name*; raises NotFoundError, UnreachableError.
 
     A folder with a pyvenv.cfg (PEP 405), or with a Python and its library but no /usr, is an environment of this
-    machine; one with packages and no Python is what ``pip install --target`` and the like fill; any other is the root
-    of a file system.
+    machine; one with packages but no Python comes from ``pip install --target`` or the like; any other is the root of a
+    file system.
     """
     folder = Path(name)
     try:
@@ -38,7 +38,7 @@ def open_path(name: str) -> Iterator[OpenedSubject]:
 
 
 def _has_packages(folder: Path) -> bool:
-    """Say whether *folder* is a library folder with packages, or a prefix with such folders and no system around."""
+    """Return whether *folder* is a library folder with packages, or a prefix with some but without a system."""
     if any(folder.glob("*.dist-info")) or any(folder.glob("*.egg-info")):
         return True
     has_system = any((folder / name).is_dir() for name in ("usr", "etc", "proc"))

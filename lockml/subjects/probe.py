@@ -1,7 +1,7 @@
-"""Run a program in the subject that lists what is installed: for users who trust it, where nothing else can read it.
+"""Run a program in the subject that lists what is installed: for users who trust it, if nothing else can read it.
 
-It is started with ``-I -S -B`` and uses the standard library alone: no .pth file runs, nothing of the user's or of the
-working folder is imported, nothing is compiled or written. Its answer is what the subject wants to answer.
+It is started with ``-I -S -B`` and only uses the standard library: no .pth file runs, nothing is imported from the user
+or the working folder, and nothing is compiled or written. Its answer is whatever the subject wants it to be.
 """
 
 import base64
@@ -79,7 +79,7 @@ class _Answer(msgspec.Struct):
 
 
 def probe_container(client: str, name: str, python: str) -> Inventory:
-    """Return what the program *python* of the container *name* answers, started by an engine's *client*.
+    """Return the answer of the program *python* in the container *name*, started by an engine's *client*.
 
     Raises UnreachableError.
     """
@@ -95,16 +95,18 @@ def _run(command: Sequence[str], subject: Subject) -> bytes:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         text = f"{command[0]} cannot run a program in it ({type(error).__name__})"
-        raise UnreachableError(str(subject), text, hint=f"without {setting('exec')} nothing is run") from error
+        raise UnreachableError(
+            str(subject), text, hint=f"without {setting('exec')}, nothing runs in the container"
+        ) from error
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         text = f"the program that lists what is installed ended with {done.returncode}"
-        raise UnreachableError(str(subject), f"{text}: {said[-1] if said else 'it said nothing'}")
+        raise UnreachableError(str(subject), f"{text}: {said[-1] if said else 'it printed nothing'}")
     return done.stdout
 
 
 def read_answer(content: bytes, subject: Subject) -> Inventory:
-    """Return the inventory that the answer *content* of the program describes; raises UnreachableError."""
+    """Return the inventory in the program's answer *content*; raises UnreachableError."""
     try:
         if len(content) > _MAX_ANSWER:
             raise UnreachableError(str(subject), f"its answer has {len(content)} bytes")

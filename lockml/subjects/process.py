@@ -1,6 +1,6 @@
-"""Read the files that a process of this machine sees, through its root in /proc, which no container hides.
+"""Read the files that a process of this machine sees, through its root in /proc, which works for any container.
 
-proc(5). Everything is read by handles below that root; nothing in it is run, and links lead to nothing outside it.
+proc(5). Everything is read through handles below that root; nothing in it is run, and links never lead outside it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,9 +24,9 @@ _INDEXED: Final = Path("/sys/module/overlay/parameters/index")
 
 
 class ProcessTree(FolderTree):
-    """The root of process *pid*; *layers* says of the image's layers what made them, the lowest first.
+    """The root of process *pid*; *layers* describes what made the image's layers, lowest first.
 
-    Raises OSError where it cannot be opened.
+    Raises OSError if it cannot be opened.
     """
 
     def __init__(self, pid: int, layers: Sequence[str] = ()) -> None:
@@ -50,22 +50,22 @@ class ProcessTree(FolderTree):
 
     @property
     def upper(self) -> FolderTree | None:
-        """What the container changed of its image, None where that cannot be looked at."""
+        """What the container changed in its image, None if that cannot be read."""
         return self._layers.topmost if self._layers is not None and self._comparable else None
 
     def image_files(self, merged: str, folders: Sequence[str]) -> OverlayTree | None:
-        """Return the files of the layers alone, where the root is what an engine made of *folders* at *merged*.
+        """Return the files of the layers alone, if the root is what an engine made from *folders* at *merged*.
 
-        *folders* are those of the layers, the topmost first, with what the container changed before them. A process
-        that may mount can show any folders as its layers, and has another root than the engine's then. None, too,
-        where it is unknown what the container changed.
+        *folders* are those of the layers, topmost first, preceded by the container's changes. A process that may mount
+        can show any folders as its layers, but then its root is not the engine's. None also if the container's
+        changes are unknown.
         """
         if self.upper is None or self._layers is None or not self.is_folder(merged):
             return None
         return self._layers.below() if self._layers.is_made_of(folders) else None
 
     def look_anew(self) -> None:
-        """Look again at what is mounted, and at what the container changed; not at the files themselves."""
+        """Refresh the mounts and the container's changes, but not the files themselves."""
         try:
             mounted = self._mountinfo.read_bytes()
         except OSError:
@@ -81,9 +81,9 @@ class ProcessTree(FolderTree):
             self._layers.look_anew()
 
     def of_image(self, path: str) -> bool:
-        """Say whether the file at *path* is still the one of the image that the container was made of.
+        """Return whether the file at *path* is still that of the container's image.
 
-        What was looked at before counts as it was then; see `still_of_image`.
+        Anything read before counts as it was then; see `still_of_image`.
         """
         if self._layers is None or not self._comparable:
             return False
@@ -95,15 +95,15 @@ class ProcessTree(FolderTree):
             return False
 
     def still_of_image(self, paths: Sequence[str]) -> list[bool]:
-        """Say of each of *paths* whether the process sees the image's file there, at a moment of this call.
+        """Return, for each of *paths*, whether the process sees the image's file there during this call.
 
-        A file of its own that it put there before the call, and left there, is never taken for the image's.
+        A file that it put there before the call, and left there, never counts as the image's.
         """
         self.look_anew()
         return [self.of_image(path) for path in paths]
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         return self._layers.image_content(path, limit) if self._layers is not None and self._comparable else None
 
     def origin(self, path: str) -> Origin | None:
@@ -121,7 +121,7 @@ class ProcessTree(FolderTree):
         return self._layers.origin(path) if self._layers is not None else None
 
     def origin_of_all(self, folder: str) -> Origin | None:
-        """Return the layer that everything below *folder* comes from, None where a mount or several layers have it."""
+        """Return the layer that everything below *folder* comes from, None if mounts or several layers are involved."""
         if self._layers is None or not self._comparable or (folder and self._is_mounted(folder)):
             return None
         if any(point.startswith(f"{folder}/") for point in self._mount_points):
@@ -129,14 +129,14 @@ class ProcessTree(FolderTree):
         return self._layers.origin_of_all(folder)
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name in the folder *path*: a layer, or the mount that covers it."""
+        """Return, by name, what removed each former entry of the folder *path*: a layer, or a mount that covers it."""
         if self._layers is None:
             return {}
         mount = covering(self.mounts, path)
         return hidden_by(mount, self._layers, path) if mount is not None else self._layers.removed(path)
 
     def _is_mounted(self, path: str) -> bool:
-        """Say whether a mount covers *path*; many paths are asked for, and few folders."""
+        """Return whether a mount covers *path*, cached by folder, as folders are fewer than paths."""
         folder = path.rpartition("/")[0]
         covered = self._covered.get(folder)
         if covered is None:
@@ -149,7 +149,7 @@ def _parsed(mountinfo: bytes) -> tuple[RootMount | None, tuple[Mount, ...]]:
 
 
 def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree | None:
-    """Return the layers of an overlay, None where they cannot be read."""
+    """Return the layers of an overlay, None if they cannot be read."""
     if root is None or not all(folder.startswith("/") for folder in (root.upper, *root.lower)):
         return None
     try:
@@ -160,7 +160,7 @@ def _opened_layers(root: RootMount | None, texts: Sequence[str]) -> OverlayTree 
 
 @cache
 def _kernel_indexes() -> bool:
-    """Say whether this kernel indexes an overlay by default."""
+    """Return whether this kernel indexes an overlay by default."""
     try:
         return not _INDEXED.read_text().startswith("N")
     except OSError:
@@ -169,16 +169,16 @@ def _kernel_indexes() -> bool:
 
 @contextmanager
 def open_process(pid: int) -> Iterator[OpenedSubject]:
-    """Give the files that process *pid* of this machine sees; raises NotFoundError, UnreachableError."""
+    """Yield the files that process *pid* of this machine sees; raises NotFoundError, UnreachableError."""
     if pid <= 0 or not Path("/proc", str(pid)).exists():
-        raise NotFoundError(f"process {pid}", "there is none of that number")
+        raise NotFoundError(f"process {pid}", "no process has that number")
     try:
         tree = ProcessTree(pid)
         folder = str(Path("/proc", str(pid), "cwd").readlink())
         name = Path("/proc", str(pid), "comm").read_text(errors="replace").strip()
     except OSError as error:
         hint = "run lockml as root, or as the user of the process"
-        raise UnreachableError(f"process {pid}", f"cannot be looked at ({error.strerror})", hint=hint) from error
+        raise UnreachableError(f"process {pid}", f"cannot be read ({error.strerror})", hint=hint) from error
     with tree:
         yield OpenedSubject(
             subject=Subject(kind="process", name=str(pid), details={"command": name, "read-by": "process-root"}),

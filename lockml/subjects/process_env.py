@@ -9,5 +9,5 @@ _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 def variables(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Return ``NAME=value`` texts as a mapping, with the PATH that engines give where none is set."""
+    """Return ``NAME=value`` texts as a mapping, with the default PATH of engines if none is set."""
     return {"PATH": _DEFAULT_PATH, **{name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}}

@@ -1,7 +1,7 @@
 """List the processes of a container, or below one process, from /proc: what each runs, and how it started.
 
-Linux, proc(5). Only what descends from the first process counts: what an engine executes in a container, a health check
-or somebody's shell, has another parent.
+Linux, proc(5). Only descendants of the first process count: what an engine executes in a container, such as a
+health check or a shell, has another parent.
 """
 
 import itertools
@@ -26,7 +26,7 @@ _DELETED: Final = " (deleted)"
 
 
 def running_processes(pid: int) -> tuple[RunningProcess, ...]:
-    """Return the process *pid* and all that descend from it, but for those that end or may not be read."""
+    """Return the process *pid* and its descendants, except those that end or may not be read."""
     root = _target(pid, "root")
     found: list[RunningProcess] = []
     for number in _descendants(pid):
@@ -48,7 +48,7 @@ def running_processes(pid: int) -> tuple[RunningProcess, ...]:
 
 
 def process_variables(pid: int) -> Mapping[str, str]:
-    """Return the variables that the process started with, {} where they cannot be read or were written over."""
+    """Return the variables that the process started with, {} if they cannot be read or were overwritten."""
     try:
         content = Path("/proc", str(pid), "environ").read_bytes()
     except OSError:
@@ -65,7 +65,7 @@ def _is_title(command: tuple[str, ...]) -> bool:
 
 
 def _mapped(pid: int) -> Iterator[str]:
-    """Yield the shared objects that a process has mapped, each once; nothing where that may not be read."""
+    """Yield the shared objects that a process has mapped, each once; nothing if that may not be read."""
     try:
         with Path("/proc", str(pid), "maps").open("rb") as file:
             content = file.read(_MAX_MAPS)
@@ -94,12 +94,12 @@ def _descendants(pid: int) -> Iterator[int]:
 
 def _parent(pid: int) -> int | None:
     try:
-        # every process of the machine is asked, and a Path takes longer than the kernel
+        # this reads every process of the machine, and a Path takes longer than the kernel
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
             content = file.read()
     except OSError:
         return None
-    fields = content.rpartition(b")")[2].split()  # the name of the program may have any character
+    fields = content.rpartition(b")")[2].split()  # the program's name may have any character
     return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else None
 
 
@@ -111,7 +111,7 @@ def _target(pid: int, name: str) -> str | None:
 
 
 def _inside(path: str, root: str | None) -> str:
-    """Return *path* as a process sees it whose root is the folder *root*."""
+    """Return *path* as seen by a process whose root is the folder *root*."""
     clean = path.removesuffix(_DELETED)
     if root in (None, "/") or not clean.startswith(f"{root}/"):
         return clean

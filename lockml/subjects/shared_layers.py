@@ -1,7 +1,7 @@
-"""Two opened subjects in; which of their folders and files are the very same out, as one layer has them.
+"""Find the folders and files that two opened subjects share, because both have the same layer.
 
-On this machine a layer is a folder of the engine's, and both subjects must be made of that folder. In archives and
-registries it is what its digest says, which was held against its bytes when it was read.
+On this machine, a layer is a folder of the engine, and both subjects must be made from that folder. In archives and
+registries, a layer is identified by its digest, which was verified when it was read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from lockml.subjects.tree.overlay import OverlayTree
 
 __all__ = ["SharedLayers"]
 
-_READ_WHOLE: Final = frozenset({"image", "registry", "archive", "oci"})  # where layers are held against their digests
+_READ_WHOLE: Final = frozenset({"image", "registry", "archive", "oci"})  # the kinds whose layers are verified
 
 
 class SharedLayers:
-    """Knows what two subjects have of the same layer, as far as their layers are known for certain."""
+    """The layers that two subjects share, as far as their layers are known for certain."""
 
     def __init__(self, one: OpenedSubject, other: OpenedSubject) -> None:
         self._trees = (one.tree, other.tree)
@@ -27,14 +27,14 @@ class SharedLayers:
         self._any = bool(set(self._layers[0].values()) & set(self._layers[1].values()))
 
     def folder(self, path: str) -> bool:
-        """Say whether the folder *path*, and all below it, is of one layer alone, the same in both."""
+        """Return whether the folder *path*, with everything below, comes from one layer that both share."""
         if not self._any:
             return False
         found = [_order_of_all(tree, path) for tree in self._trees]
         return self._same(found)
 
     def file(self, path: str) -> bool:
-        """Say whether the file at the link-free *path* is the same file of the same layer in both."""
+        """Return whether the file at the link-free *path* is the same file of the same layer in both."""
         if not self._any:
             return False
         origins = [tree.origin(path) for tree in self._trees]
@@ -48,7 +48,7 @@ class SharedLayers:
 
 
 def _layers(opened: OpenedSubject) -> Mapping[int, str]:
-    """Return what names each layer whose files cannot be others, by the order of its files' origins."""
+    """Return the identity of each layer whose files are certain, by the order of its files' origins."""
     tree, image = opened.tree, opened.image
     if isinstance(tree, ProcessTree):  # a process that may mount can show any folders as its layers
         files = image.files if image is not None else None
@@ -62,6 +62,6 @@ def _layers(opened: OpenedSubject) -> Mapping[int, str]:
 
 
 def _order_of_all(tree: FileTree, folder: str) -> int | None:
-    """Return the layer that everything below *folder* is of, None where there are several, or nobody knows."""
+    """Return the layer that everything below *folder* comes from, None if there are several or it is unknown."""
     origin = tree.origin_of_all(folder) if isinstance(tree, OverlayTree | ProcessTree) else None
     return origin.order if origin is not None and origin.order < AFTER_START else None

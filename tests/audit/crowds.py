@@ -7,7 +7,7 @@ from typing import Any
 from lockml.audit.config.model import AuditSettings, AuditTarget
 from lockml.audit.findings import group_of
 from lockml.audit.model import Finding
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.subjects.open import SubjectName
 from tests.audit.made import make_finding, make_result
@@ -19,10 +19,10 @@ CROWDED = "crowd-0000"
 """The target that has all the findings."""
 
 
-def crowd(folder: Path, count: int, now: datetime) -> Store:
-    """Return a store in *folder* with *count* targets, each with a run, the first of which found *count* things."""
+def crowd(folder: Path, count: int, now: datetime, targets: int | None = None) -> Store:
+    """Return a store in *folder* with *count* findings of one target, and *targets*, as many without it."""
     store = Store("sqlite:///audit.db", folder)
-    names = [f"crowd-{number:04}" for number in range(count)]
+    names = [f"crowd-{number:04}" for number in range(count if targets is None else targets)]
     store.targets.put([_target(name) for name in names], now)
     for number, name in enumerate(reversed(names)):
         found = _findings(count) if name == CROWDED else [make_finding("urllib3", locked="1.22", found="1.23", fix=FIX)]
@@ -35,7 +35,9 @@ def crowd(folder: Path, count: int, now: datetime) -> Store:
         finding = make_finding(f"package-{number}", kind="unexpected", locked=None, found=f"{number}.0", fix=FIX)
         group = group_of(finding)
         until = now + timedelta(days=1 + number)
-        store.acknowledgements.add(Seen(group=group), None, f"reason {number} " * 10, now - timedelta(seconds=1), until)
+        store.acknowledgements.add(
+            FindingScope(group=group), None, f"reason {number} " * 10, now - timedelta(seconds=1), until
+        )
     return store
 
 

@@ -28,6 +28,7 @@ def environment_of(folder: Path, variables: Mapping[str, str] | None = None) -> 
         "LOCKML_CACHE_DIR": str(folder / "cache"),
         "LOCKML_STATE_DIR": str(folder / "state"),
         "LOCKML_HOST": "here",
+        "PYTHONPATH": str(Path(__file__).parents[2]),  # of tests.audit.quick
         **(variables or {}),
     }
 
@@ -98,11 +99,15 @@ class Service:
 
 @contextmanager
 def serve(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None, token: str | None = None
+    folder: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    token: str | None = None,
+    program: str = "lockml",
 ) -> Iterator[Service]:
     """Start it in *folder* on a port of its own, and end it, if that was not done before."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "lockml", "audit", "serve", "--port", "0", *arguments],
+        [sys.executable, "-m", program, "audit", "serve", "--port", "0", *arguments],
         cwd=folder,
         env=environment_of(folder, {**(variables or {}), **({"LOCKML_TOKEN": token} if token else {})}),
         stdout=subprocess.DEVNULL,

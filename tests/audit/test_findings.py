@@ -1,8 +1,9 @@
 from datetime import date
 
+import pytest
 from msgspec.structs import replace
 
-from lockml.audit.findings import Changes, accept_findings, changes_since, drift_findings, judged, state_of
+from lockml.audit.findings import Changes, accept_findings, changes_since, drift_findings, judged, state_now, state_of
 from lockml.audit.model import Finding, RunResult, Unknown
 from lockml.drift.policy import IgnoreRule
 from tests.audit.made import make_finding, make_result
@@ -56,10 +57,30 @@ def test_state_counts_errors_alone() -> None:
     assert state_of([], complete=False) == "incomplete"
 
 
+@pytest.mark.parametrize(
+    ("state", "error", "errors", "now"),
+    [
+        ("drift", None, True, "drift"),
+        ("drift", None, False, "in-order"),
+        ("drift", "/x: unreadable", False, "incomplete"),
+        ("in-order", None, True, "drift"),
+        ("in-order", None, False, "in-order"),
+        ("incomplete", "/x: unreadable", True, "drift"),
+        ("incomplete", None, False, "incomplete"),
+        ("unreachable", "away", True, "unreachable"),
+        ("misconfigured", "no lock", True, "misconfigured"),
+    ],
+)
+def test_target_drifts_if_and_only_if_errors_are_open_that_count(
+    state: str, error: str | None, errors: bool, now: str
+) -> None:
+    assert state_now(state, error, errors=errors) == now
+
+
 def test_severity_is_the_fleets_before_the_usual() -> None:
     kept, ignored = judged([NUMPY, YANKED], {"yanked": "error", "version": "ignore"})
     assert [(each.name, each.severity) for each in kept] == [("torch", "error")]
-    assert [(each.finding.name, each.reason) for each in ignored] == [("numpy", "the fleet ignores version")]
+    assert [(each.finding.name, each.reason) for each in ignored] == [("numpy", "the fleet file ignores version")]
     assert [each.severity for each in judged([make_finding("a", kind="newer-release")], {})[0]] == ["note"]
 
 
@@ -81,8 +102,8 @@ def test_drift_of_several_containers_of_a_service_is_one_finding_that_names_them
     found, accepted = drift_findings(named)
     assert accepted == []
     assert {each.name: each.detail for each in found} == {
-        "numpy": "no library folder has it",
-        "model": "no library folder has it (in shop-web-3)",
+        "numpy": "it is in no library folder",
+        "model": "it is in no library folder (in shop-web-3)",
     }
     assert since(drift_findings(named[:1])[0], make_result(*found)).opened == tuple(
         each for each in found if each.name == "model"

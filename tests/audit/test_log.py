@@ -36,12 +36,39 @@ def test_fault_is_logged_once_and_when_it_is_over() -> None:
     ]
 
 
+def test_secrets_in_lists_and_tables_are_replaced_too() -> None:
+    stream = io.StringIO()
+    url = "https://me:secret@example.org/x"
+    Log(stream, "json", SetClock())("lost", files=[url, (url,)], more={"a": {url: url}}, error=ValueError(url), count=2)
+    assert "secret" not in stream.getvalue()
+    assert json.loads(stream.getvalue())["count"] == 2
+
+
+def test_name_with_a_line_break_is_one_line() -> None:
+    stream = io.StringIO()
+    log = Log(stream, "text", SetClock())
+    log.once("record", "away", target="a\nb")
+    log("c\nd")
+    assert [line.split(" ", 2)[2] for line in stream.getvalue().splitlines()] == [
+        'record-failed target="a\\nb" error="away"',
+        "c\\nd",
+    ]
+
+
+def test_faults_of_two_targets_are_told_apart() -> None:
+    stream = io.StringIO()
+    log = Log(stream, "text", SetClock())
+    for target in ("a", "b", "a"):
+        log.once("record", "away", target=target)
+    assert len(stream.getvalue().splitlines()) == 2
+
+
 def test_log_without_a_stream_is_silent() -> None:
     Log().once("store", "away")
 
 
 @pytest.mark.parametrize(
-    ("event", "level"), [("run", "info"), ("not-told-yet", "warning"), ("worker-lost", "error"), ("x-failed", "error")]
+    ("event", "level"), [("run", "info"), ("not-sent-yet", "warning"), ("worker-lost", "error"), ("x-failed", "error")]
 )
 def test_level_is_that_of_the_event(event: str, level: str) -> None:
     stream = io.StringIO()

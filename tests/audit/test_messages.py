@@ -189,10 +189,42 @@ def test_worker_that_is_dead_or_back_is_told_by_the_rules_that_want_it() -> None
     lost = worker_messages([RULE, without], "worker gpu-1", NOON, NOON + timedelta(minutes=1), lost=True)
     assert [each.rule for each in lost] == ["hook"]
     notice = told(lost[0].content)
-    assert (notice.title, notice.type) == ("lockml: worker gpu-1: shows no sign of life", "failure")
-    assert "its last sign of life was at 2026-11-27 12:00:00 UTC" in notice.body
+    assert (notice.title, notice.type) == ("lockml: worker gpu-1: not responding", "failure")
+    assert "last heartbeat at 2026-11-27 12:00:00 UTC; the process stopped, or its machine" in notice.body
     back = worker_messages([RULE], "worker gpu-1", NOON, NOON + timedelta(minutes=2), lost=False)
     assert told(back[0].content).title == "lockml: worker gpu-1: is back"
+
+
+def test_worker_that_is_dead_again_is_the_same_text() -> None:
+    """The moment of its last heartbeat is another each time, and must not defeat `repeat`."""
+    first, second = (
+        worker_messages([RULE], "worker gpu-1", NOON + timedelta(hours=n), NOON + timedelta(hours=n), lost=True)
+        for n in (0, 1)
+    )
+    assert first[0].digest == second[0].digest
+    assert first[0].content != second[0].content
+    back = worker_messages([RULE], "worker gpu-1", NOON, NOON, lost=False)
+    assert back[0].digest != first[0].digest
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@everyone look", "@\u200beveryone look"),
+        ("web@HERE", "web@\u200bHERE"),
+        ("<!channel> <@U123> <#C1>", "<\u200b!channel> <\u200b@\u200bU123> <\u200b#C1>"),
+        ("(@alice)", "(@\u200balice)"),
+        ("trainers/web@gpu-1", "trainers/web@gpu-1"),
+        ("lockml @ git+https://host.example/x", "lockml @ git+https://host.example/x"),
+    ],
+)
+def test_notice_mentions_nobody_of_a_chat(text: str, shown: str) -> None:
+    """The names of containers and packages are foreign: they must not notify everybody."""
+    result = make_result(make_finding(text, detail=text), target=text)
+    (message,) = messages_of([RULE], result, Changes(opened=result.findings), None)
+    notice = told(message.content)
+    assert notice.title == f"lockml: {shown}: 1 new"
+    assert f"  error: version {shown} 1 -> 2: {shown}" in notice.body.splitlines()
 
 
 class Post:
@@ -299,6 +331,7 @@ def test_what_was_left_out_of_a_message_is_not_held_back_as_told(tmp_path: Path)
     store.close()
 
 
+@pytest.mark.slow
 def test_new_message_is_not_given_up_with_an_old_one(tmp_path: Path) -> None:
     """An address that fails for days: each message is tried fifty times."""
     store, post = Store("sqlite:///a.db", tmp_path), Post(failures=50)
@@ -349,6 +382,7 @@ def test_three_hundred_targets_of_one_cause_are_at_most_three_messages(tmp_path:
     store.close()
 
 
+@pytest.mark.slow
 def test_pass_of_a_fleet_leaves_nothing_behind(tmp_path: Path) -> None:
     """Audit run ends after it: nobody sends later what waits for others."""
     store, post = Store("sqlite:///a.db", tmp_path), Post()

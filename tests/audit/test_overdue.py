@@ -28,6 +28,7 @@ def state(folder: Path, now: datetime, ran: datetime | None, **changes: Any) -> 
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("minutes", "ran", "due", "overdue"),
     [

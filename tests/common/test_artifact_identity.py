@@ -197,6 +197,7 @@ _HASHES = st.sampled_from(["", "sha256=RBNv", "sha256=RBNv=", f"md5={'aB' * 16}"
 _RECORDS = st.lists(st.builds(lambda *row: ",".join(row), _PATHS, _HASHES, st.sampled_from(["", "7"])), max_size=3)
 
 
+@pytest.mark.slow
 @given(_RECORDS, st.sampled_from([None, "/v/lib/python3.11/site-packages", "/usr/lib/python3/dist-packages", "/t"]))
 def test_page_and_lockml_agree_on_any_record(rows: list[str], site: str | None) -> None:
     record, flat = "\n".join(rows), site == "/t"

@@ -164,6 +164,7 @@ _paths = st.lists(_names, min_size=1, max_size=3).map("/".join)
 _rows = st.lists(st.tuples(_paths, st.binary(max_size=8)), min_size=1, max_size=8, unique_by=lambda row: row[0])
 
 
+@pytest.mark.slow
 @given(_rows, st.randoms())
 def test_digest_does_not_depend_on_the_order_of_rows(pairs: list[tuple[str, bytes]], random: Random) -> None:
     rows = [RecordRow(f"x/{path}.txt", record_digest(content), str(len(content))) for path, content in pairs]
@@ -174,6 +175,7 @@ def test_digest_does_not_depend_on_the_order_of_rows(pairs: list[tuple[str, byte
     )
 
 
+@pytest.mark.slow
 @given(_rows, st.integers(min_value=0))
 def test_digest_changes_with_any_row(pairs: list[tuple[str, bytes]], place: int) -> None:
     rows = [RecordRow(f"x/{path}.txt", record_digest(content), str(len(content))) for path, content in pairs]
@@ -283,6 +285,7 @@ _hashes = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_texts, max_size=5).map("\n".join) | st.text("a,\r\n\x00\x0b\x1c\x85\u2028", max_size=20))
 def test_rows_without_quotes_are_read_as_any_csv(text: str) -> None:
     rows = quoted_rows(text)
@@ -293,6 +296,7 @@ def test_rows_without_quotes_are_read_as_any_csv(text: str) -> None:
             parse_record(text)
 
 
+@pytest.mark.slow
 @given(st.lists(_texts | st.sampled_from(["a/b", "a", "..", "é", "<x", "a//b"]), max_size=4))
 def test_plain_paths_are_told_together_as_each_by_itself(paths: list[str]) -> None:
     assert are_plain(paths) == all(map(is_plain, paths))

@@ -13,7 +13,7 @@ import lockml
 from lockml.common import errors
 from lockml.common.errors import LockmlError
 
-INTERNAL = "Internal: never reaches the user"
+INTERNAL = "never reaches the user"
 RUN_WHEN_IMPORTED = ("lockml.__main__", "lockml.audit.store.migrations.env")
 
 

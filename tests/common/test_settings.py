@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 import lockml
 from lockml.cli.main import cli
@@ -68,11 +69,13 @@ def test_setting_is_written_as_an_option() -> None:
     assert setting("allow-build", "torch") == "--allow-build torch"
 
 
+@pytest.mark.slow
 def test_no_stage_writes_an_option_of_lockml_itself() -> None:
     found = {name for name, tree in stages() if any(map(OPTION.search, texts(tree)))}
     assert found == OPTIONS_OF_OTHERS.keys()
 
 
+@pytest.mark.slow
 def test_every_setting_that_a_stage_names_is_an_option() -> None:
     named = {
         (name, node.args[0].value)

@@ -94,6 +94,7 @@ _NAMES = st.sampled_from(["cp311-cp311", "cp311-abi3", "py3-none", "graalpy_311-
 _PLACES = st.sampled_from(["any", "linux_x86_64", "manylinux_2_28_x86_64", "macosx_10_9_universal2", "win_amd64"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(_NAMES, _PLACES), unique=True, min_size=1).map(lambda pairs: tuple(map("-".join, pairs))))
 def test_list_reads_as_it_was_packed(tags: tuple[str, ...]) -> None:
     packed = packed_tags(tags)
@@ -141,6 +142,7 @@ _WORD = st.one_of(st.text(max_size=8), st.sampled_from(["py3-none 0", "py3-none 
 _WORDS = st.lists(_WORD)
 
 
+@pytest.mark.slow
 @given(_WORDS, _WORDS)
 def test_list_in_a_lock_is_as_it_was_packed_or_is_refused(packed: list[str], platforms: list[str]) -> None:
     try:

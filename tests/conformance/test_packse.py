@@ -158,6 +158,7 @@ def test_requirement_scenario_is_answered_right(path: Path) -> None:
         assert_sound(scenario, target, found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("path", scenarios(universal=True), ids=name_of)
 def test_universal_scenario_is_right_for_every_concrete_target(path: Path, platform: str) -> None:

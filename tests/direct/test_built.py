@@ -213,7 +213,7 @@ def test_build_that_needs_nothing_has_no_lock(simple: SimpleIndex, tmp_path: Pat
     ("system", "text"),
     [
         ("requires = 'x'", "build-system.requires is no list"),
-        ("requires = ['x =']", "'x =' is no requirement"),
+        ("requires = ['x =']", "'x =' is not a requirement"),
         ("requires = ['x @ https://x.example/x.whl']", "names an address"),
         ("requires = ['apex']", "it needs apex, which the image builds too"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -15,12 +16,13 @@ from lockml.common.errors import PackageIndexError
 from lockml.common.references import parse_reference
 from lockml.direct.index import SourceIndex
 from lockml.index.cache.store import Cache
+from lockml.index.distributions.metadata import parse_metadata
 from lockml.index.http.client import HttpClient
 from lockml.index.locations import IndexLocation
 from lockml.index.model import DirectSource, DynamicMetadataError, FileEntry, MetadataError
 from lockml.index.simple import SimpleIndex
 from lockml.resolution.candidates.release import Release, judge_release
-from lockml.resolution.model import Policy, parse_selection
+from lockml.resolution.model import Policy, Provided, ProvidedRelease, parse_selection
 from tests.made.indexes import Served, make_sdist
 from tests.made.repositories import git
 from tests.made.sources import BACKEND, DYNAMIC, STATIC, make_tree, with_sources
@@ -97,6 +99,12 @@ def test_wheel_on_this_machine_must_have_the_hash_that_is_asked_for(index: Sourc
     assert release_of(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
     with pytest.raises(MetadataError, match=f"where {'a' * 64} was asked for"):
         index.direct(parse_reference(f"./lib-1.0-py3-none-any.whl#sha256={'a' * 64}"))
+
+
+@pytest.mark.parametrize("path", ["~nouser-of-lockml/x-1.0-py3-none-any.whl", "~nouser-of-lockml/x"])
+def test_path_in_the_home_of_nobody_is_one_that_is_not_there(index: SourceIndex, path: str) -> None:
+    with pytest.raises(MetadataError, match="there is no such"):
+        index.direct(parse_reference(path))
 
 
 def test_source_archive_at_an_address_is_read(index: SourceIndex, served: Served) -> None:
@@ -279,6 +287,29 @@ def test_source_archive_of_the_index_is_built_where_that_is_allowed(
         release = judge_release(project, Version("3.1"), make_target(), Policy())
         assert isinstance(release, Release)
         assert [str(each) for each in index.metadata(release.files[0]).requires_dist] == ["six"]
+
+
+@pytest.mark.process
+def test_build_is_cached_for_what_decides_its_requirements(client: HttpClient, builds: Served, tmp_path: Path) -> None:
+    """Whether pre-releases count does; what a base image has, and what of the lock is as it is, do not."""
+    early = make_wheel("helper", "1.5rc1", files={"helper.py": b'VERSION = "3.5"'})
+    builds.file("helper", "helper-1.5rc1-py3-none-any.whl", early)
+    builds.file(
+        "lib",
+        "lib.tar.gz",
+        make_sdist("lib", "3.1", metadata_text("lib", "3.1"), files={"pyproject.toml": DYNAMIC.encode()}),
+    )
+    helper = ProvidedRelease(metadata=parse_metadata(metadata_text("helper", "1.0").encode()))
+    policy = Policy(
+        allow_build=parse_selection(["lib"]), as_is=True, provided=Provided(releases={helper.metadata.name: helper})
+    )
+    found: list[str] = []
+    location, cache = IndexLocation(url="https://index.example/simple/"), Cache(None)
+    for each in (policy, replace(policy, prereleases=True), replace(policy, as_is=False)):
+        with SimpleIndex([location], client=client, cache=cache) as simple:
+            sources = with_sources(simple, folder=tmp_path, policy=each)
+            found.append(release_of(sources.direct(parse_reference("https://x.example/files/lib.tar.gz"))))
+    assert found == ["lib 3.1", "lib 3.5", "lib 3.1"]
 
 
 @pytest.mark.process

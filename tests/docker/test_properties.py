@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def test_bytes_of_any_kind_are_linted_and_fixed(content: bytes) -> None:
         lint_compose(source, ("a:1",), Settings())
 
 
+@pytest.mark.slow
 @given(TEXTS, CONTEXTS)
 @settings(max_examples=400, deadline=None)
 def test_fixing_ends_and_makes_nothing_worse(text: str, context: object) -> None:
@@ -75,6 +77,7 @@ def test_fixing_ends_and_makes_nothing_worse(text: str, context: object) -> None
     assert again.source == made.source
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_fixing_keeps_every_comment(text: str) -> None:
@@ -84,6 +87,7 @@ def test_fixing_keeps_every_comment(text: str) -> None:
     assert sorted(comment.text for comment in parse_dockerfile(made.source).comments) == sorted(comments)
 
 
+@pytest.mark.slow
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
 def test_findings_lie_in_the_text_and_are_shown(text: str) -> None:
@@ -123,6 +127,7 @@ FOUND = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(TEXTS, CONTEXTS, STEPS, FOUND)
 @settings(max_examples=300, deadline=None)
 def test_drift_is_traced_or_has_a_reason(

@@ -158,7 +158,7 @@ def test_cpython_is_no_pypy() -> None:
 def test_packages_alone_are_not_held_against_a_lock_for_pypy() -> None:
     report = report_on(locked("pypy3.10-linux/amd64-glibc-2.36"), installed_files(NUMPY, "/t"), "/t")
     assert (report.exit_code, kinds(report)) == (4, [])
-    assert "lockml checks environments of CPython alone" in report.problems[0].reason
+    assert "lockml only checks CPython environments" in report.problems[0].reason
 
 
 @pytest.mark.parametrize("name", ["pypy", "cpython"])

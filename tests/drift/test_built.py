@@ -87,10 +87,11 @@ def test_recorded_build_is_proven_to_the_last_file(installer: str) -> None:
 
 def test_report_says_who_vouches_for_a_recorded_build() -> None:
     report = report_on(installed(build(1)), recorded(build(1)))
-    assert f"as recorded from image builder:1 (sha256:{'e' * 12}…) on 2026-11-29; no index vouches for it" in notes(
-        report
+    assert (
+        f"matches the build recorded from image builder:1 (sha256:{'e' * 12}…) on 2026-11-29; no index confirms it"
+        in notes(report)
     )
-    assert "RECORD equals the lock (1), 0 of them verified, 1 recorded from a build" in format_text([report])
+    assert "RECORD matches the lock (1), 0 of them verified, 1 recorded from a build" in format_text([report])
     assert "RECORD is that of a recorded build" in format_cyclonedx([report])
 
 
@@ -98,7 +99,7 @@ def test_another_build_of_the_same_version_is_drift() -> None:
     report = report_on(installed(build(2)), recorded(build(1)))
     (drift,) = report.drifts
     assert (drift.kind, drift.name) == ("artifact", "apex")
-    assert drift.detail.startswith("another build of the same version: ")
+    assert drift.detail.startswith("a different build of the same version: ")
     assert "lockml record" in drift.fix
     assert report.recorded == frozenset()
 
@@ -114,9 +115,7 @@ def test_build_that_is_not_recorded_cannot_be_proven_and_the_command_is_told() -
     report = report_on(installed(build(1)))
     (remark,) = report.unprovable
     assert report.drifts == ()
-    assert remark.text.startswith(
-        "it is built in the image, and no build is recorded: `lockml record --from SUBJECT apex`"
-    )
+    assert remark.text.startswith("built in the image, and no build is recorded: `lockml record --from SUBJECT apex`")
 
 
 def test_build_that_is_recorded_for_another_target_proves_nothing_here() -> None:

@@ -105,7 +105,7 @@ def test_same_version_with_other_bytes_is_drift_at_level_artifacts_only() -> Non
     report = report_on(files)
     drift = only(report)
     assert (drift.kind, drift.name, drift.locked, drift.found) == ("artifact", "numpy", "1.26.4", "1.26.4")
-    assert drift.detail.startswith("same version, other bytes")
+    assert drift.detail.startswith("same version, different bytes")
     assert matched(report) == {"names": 2, "artifacts": 1}
 
 
@@ -257,7 +257,7 @@ def test_leftover_of_an_interrupted_pip_is_told() -> None:
     report = report_on(files)
     assert report.exit_code == 0
     assert [remark.text for remark in report.remarks if remark.version == "1.24.4"] == [
-        f"left behind by an interrupted pip in {SITE}/~umpy-1.24.4.dist-info"
+        f"left behind by an interrupted pip: {SITE}/~umpy-1.24.4.dist-info"
     ]
 
 
@@ -332,8 +332,8 @@ wheels = [{name = "old-1.0-py3-none-any.whl", url = "https://files.example/o", h
     assert (report.exit_code, report.target) == (0, make_target("3.11.2"))
     report = report_on({**venv_files(), **installed_files(make_wheel("old", "1.0"), SITE)}, lock=lock, level="names")
     assert [(drift.kind, drift.detail) for drift in report.drifts] == [
-        ("missing", "no library folder has it"),
-        ("unexpected", "locked for another target, extra or group only"),
+        ("missing", "it is in no library folder"),
+        ("unexpected", "locked only for another target, extra or group"),
     ]
 
 

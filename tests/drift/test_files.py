@@ -98,9 +98,9 @@ def test_removed_file_is_told_and_a_removed_folder_once() -> None:
     [
         (f"{SITE}/evil.pth", "Python runs this at every start: import os"),
         (f"{SITE}/sitecustomize.py", "Python runs it at every start"),
-        (f"{SITE}/model/more.py", "nothing that is installed accounts for it"),
+        (f"{SITE}/model/more.py", "no installed package accounts for it"),
         (f"{SITE}/loose/__init__.py", "this folder of 1 file"),
-        (f"{SITE}/model/__pycache__/evil.so", "nothing that is installed accounts for it"),
+        (f"{SITE}/model/__pycache__/evil.so", "no installed package accounts for it"),
     ],
 )
 def test_added_file_is_unattributed(path: str, told: str) -> None:
@@ -124,7 +124,7 @@ def test_compiled_module_that_is_never_checked_is_drift() -> None:
     """PEP 552: Python loads it whatever its source says."""
     drift = only(report_on({**in_order(), CACHE: compiled_module(b"", flags=1)}, level="files"))
     assert (drift.kind, drift.name, drift.path) == ("bytecode", "model", CACHE)
-    assert "never to be checked" in drift.detail
+    assert "marked as unchecked" in drift.detail
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_compiled_module_that_python_does_not_load_is_counted_and_no_drift(conte
     assert (report.exit_code, report.drifts) == (0, ())
     assert report.files is not None
     assert report.files.remarks == (
-        "1 compiled modules are not of the sources beside them, and Python does not load them",
+        "1 compiled modules do not match the sources next to them, but Python does not load them",
     )
 
 
@@ -174,7 +174,7 @@ def test_sources_that_all_have_one_time_are_a_reproducible_build() -> None:
     report = files_report(files, modified=times)
     assert report.drifts == ()
     assert report.files is not None
-    assert "compiled modules are not of the sources beside them" in report.files.remarks[0]
+    assert "compiled modules do not match the sources next to them" in report.files.remarks[0]
 
 
 def test_script_with_a_new_first_line_is_the_wheels_own() -> None:
@@ -202,7 +202,7 @@ def test_script_whose_record_was_mended_is_not_the_wheels_own() -> None:
     files[f"{SITE}/model-1.0.dist-info/RECORD"] = "\n".join(rows).encode()
     drift = only(report_on(files, level="files"))
     assert (drift.kind, drift.name, drift.path) == ("modified", "model", "/opt/venv/bin/run")
-    assert "RECORD was changed with it" in drift.detail
+    assert "RECORD was changed to match" in drift.detail
 
 
 def test_links_to_the_cache_of_an_installer_are_followed() -> None:
@@ -277,7 +277,7 @@ def test_standard_library_is_held_against_the_list_of_its_package() -> None:
     assert report.coverage["dpkg"] == 2
     drift = only(files_report(debian(**{"os.py": b"import evil\n"})))
     assert (drift.kind, drift.name) == ("modified", "python")
-    assert "what dpkg says of libpython3.11-stdlib" in drift.detail
+    assert "what dpkg says about libpython3.11-stdlib" in drift.detail
     added = only(files_report(debian(**{"json/evil.py": b""})))
     assert (added.kind, added.name) == ("unattributed-file", "evil.py")
 
@@ -299,7 +299,7 @@ def test_standard_library_that_nothing_tells_of_is_not_claimed() -> None:
     report = files_report(files)
     assert report.drifts == ()
     assert report.files is not None
-    assert report.files.unproven == ((LIBRARY, "nothing says what the standard library must be"),)
+    assert report.files.unproven == ((LIBRARY, "nothing says what the standard library must contain"),)
 
 
 def test_standard_library_changed_after_the_start_is_drift_whatever_a_list_says() -> None:
@@ -319,7 +319,7 @@ def test_distributions_of_the_system_are_attributed_and_not_alarmed() -> None:
     files["/opt/venv/pyvenv.cfg"] = files["/opt/venv/pyvenv.cfg"].replace(b"= false", b"= true")
     report = files_report(files)
     assert report.drifts == ()
-    assert "not locked; it is of the Debian package python3-six" in [remark.text for remark in report.remarks]
+    assert "not locked; it belongs to the Debian package python3-six" in [remark.text for remark in report.remarks]
     assert only(files_report({**files, f"{dist}/six.py": b"x = 2\n"})).kind == "modified"
 
 
@@ -350,7 +350,7 @@ def test_distributions_of_conda_are_attributed_and_held_against_its_lists() -> N
     path = {"PATH": f"{prefix}/bin"}
     report = files_report(files, links=links, variables=path)
     assert report.drifts == ()
-    assert "not locked; it is of the conda package tqdm" in [remark.text for remark in report.remarks]
+    assert "not locked; it belongs to the conda package tqdm" in [remark.text for remark in report.remarks]
     changed = files_report({**files, f"{site}/tqdm.py": b"evil"}, links=links, variables=path)
     assert [(drift.kind, drift.path) for drift in changed.drifts] == [("modified", f"{site}/tqdm.py")]
 
@@ -443,4 +443,4 @@ def test_standard_library_is_held_against_alpines_list() -> None:
     report = files_report(files)
     assert (report.drifts, report.coverage["apk"]) == ((), 1)
     drift = only(files_report({**files, f"{LIBRARY}/os.py": b"import evil\n"}))
-    assert "what apk says of python3" in drift.detail
+    assert "what apk says about python3" in drift.detail

@@ -1,4 +1,4 @@
-"""The machine code that numba keeps beside modules, and what only looks like it."""
+"""The machine code in the cache of numba beside modules, and what only looks like it."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_what_numba_keeps_is_a_limit_and_one_note() -> None:
     report = check(with_machine_code(*MACHINE_CODE))
     assert found(report) == [("unexpected", f"{SITE}/numba-0.61.0.dist-info")]
     assert limits(report)["bytecode-body"] == limits(check(with_machine_code()))["bytecode-body"] + 2
-    assert "2 files that numba keeps and loads" in notes(report)
+    assert "2 files that numba caches and loads" in notes(report)
 
 
 @pytest.mark.parametrize(

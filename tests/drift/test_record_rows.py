@@ -21,6 +21,7 @@ EVIL = b"import os\n"
 RECORD = f"{SITE}/numpy-1.26.4.dist-info/RECORD"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [
@@ -247,5 +248,5 @@ def test_rows_without_a_hash_are_a_note_where_nothing_proves_the_project(level: 
     lock = lock_of(index, "model", "numpy", identities={wheel_name("model", "1.0"): "no usable RECORD"})
     files = {**with_rows(in_order(), "model-1.0", "model/more.py,,"), f"{SITE}/model/more.py": b""}
     report = check(files, lock=lock, level=level)
-    assert "model: its RECORD has no hash of 1 of its files" in notes(report)
+    assert "model: its RECORD has no hash for 1 of its files" in notes(report)
     assert "model/more.py" in notes(report)

@@ -84,9 +84,9 @@ def test_pip_of_a_distribution_is_told_to_change_what_is_the_systems() -> None:
 
 
 def test_container_of_an_image_with_the_drift_is_recreated_from_a_new_image() -> None:
-    assert remedies("container").install(NUMPY, LAYER).text == f"{REBUILD} and recreate the container from it"
+    assert remedies("container").install(NUMPY, LAYER).text == f"{REBUILD} and recreate the container"
     assert remedies("container").remove_path("/x", LAYER).text == (
-        "rebuild the image without it and recreate the container from it"
+        "rebuild the image without it and recreate the container"
     )
 
 
@@ -105,14 +105,14 @@ def test_container_that_changed_is_recreated_or_put_in_order_in_place() -> None:
 
 
 def test_project_from_a_folder_may_be_the_users_own() -> None:
-    accept = "if it is your own project, compile from its pyproject.toml, or accept it by a rule; else "
+    accept = "if it is your own project, compile from its pyproject.toml, or accept it with a rule; otherwise "
     assert remedies("image").own("myapp", LAYER).text == f"{accept}rebuild the image without it"
     assert environment().own("myapp", None).text == f"{accept}run `{PIP} uninstall -y myapp`"
 
 
 def test_container_that_does_not_tell_what_changed_gets_both() -> None:
     assert remedies("container", pip=False).install(NUMPY, None).text == (
-        "recreate the container from its image; if the image has the drift too, rebuild that from the locked "
+        "recreate the container from its image; if the image has the drift too, rebuild it from the locked "
         "requirements.txt"
     )
 
@@ -146,7 +146,7 @@ def test_process_is_never_given_a_command() -> None:
     told = remedies("process")
     assert told.install(NUMPY, CHANGED).text == "recreate its container from the image"
     assert told.install(NUMPY, LAYER).text == (
-        "rebuild its image from the locked requirements.txt and recreate its container from it"
+        "rebuild its image from the locked requirements.txt and recreate its container"
     )
     assert told.install(NUMPY, None).text == "recreate the environment from the locked requirements.txt"
 
@@ -185,7 +185,7 @@ def test_what_pip_cannot_hash_is_in_a_file_of_its_own() -> None:
 
 def test_project_that_nothing_removed_from_a_traced_container_was_never_in_its_image() -> None:
     traced = Remedies(form="container", pip="pip", run="", traced=True)
-    assert traced.install_missing(NUMPY, None).text == f"{REBUILD} and recreate the container from it"
+    assert traced.install_missing(NUMPY, None).text == f"{REBUILD} and recreate the container"
     assert traced.install_missing(NUMPY, CHANGED).text.startswith("recreate the container from its image, or reinstall")
     assert Remedies(form="container").install_missing(NUMPY, None).text.startswith("recreate the container")
 
@@ -196,7 +196,7 @@ def test_project_that_nothing_removed_from_a_traced_container_was_never_in_its_i
         ("image", "rebuild the image without the variable LD_PRELOAD"),
         (
             "container",
-            "recreate the container without the variable LD_PRELOAD; if its image sets it, rebuild that first",
+            "recreate the container without the variable LD_PRELOAD; if its image sets it, rebuild the image first",
         ),
         ("process", "start Python without the variable LD_PRELOAD"),
     ],

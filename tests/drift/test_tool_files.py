@@ -48,7 +48,9 @@ def of_wheel(report: DriftReport) -> list[tuple[str, str]]:
 def test_tool_whose_bytes_the_lock_recorded_is_a_note_and_its_files_are_known() -> None:
     report = check(with_wheel(), lock=knowing(("wheel", "9.0", WHEEL)))
     assert (found(report), report.coverage["known"] >= 3) == ([], True)
-    assert "wheel: not locked; base images and virtual environments bring it, and it is a known wheel" in notes(report)
+    assert "wheel: not locked; base images and virtual environments include it, and it is a known wheel" in notes(
+        report
+    )
     assert limits(report)["unlocked-tools"] == 1  # pip 99.0
 
 

@@ -1,5 +1,6 @@
 """A Docker engine of our own, and images made without a registry."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -180,6 +181,14 @@ def _debian(suite: str) -> Path:
     if archive.exists():
         return archive
     archive.parent.mkdir(parents=True, exist_ok=True)
+    with archive.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other workers wait until it is made
+        if not archive.exists():
+            _make_debian(suite, archive)
+    return archive
+
+
+def _make_debian(suite: str, archive: Path) -> None:
     packages = "python3,python3-pip,python3-venv,ca-certificates"
     with tempfile.TemporaryDirectory(prefix="lockml-debian-") as root:
         made = subprocess.run(
@@ -193,7 +202,6 @@ def _debian(suite: str) -> Path:
         partial = archive.with_suffix(".partial")
         subprocess.run(["tar", "-C", root, "-cf", partial, "."], check=True)
         partial.replace(archive)
-    return archive
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def test_recorded_build_is_in_order_at_level_files(recorded: Built, image: str) 
     assert environment["levels"]["files"] == {"matched": 2, "total": 2}
     assert environment["levels"]["artifacts"]["recorded"] == 1
     (told,) = [each["text"] for each in environment["told"] if each["name"] == "apex"]
-    assert told.startswith("as recorded from image lockml-built:1 (sha256:")
+    assert told.startswith("matches the build recorded from image lockml-built:1 (sha256:")
 
 
 def test_build_of_the_same_source_with_other_bytes_is_found(recorded: Built) -> None:
@@ -135,7 +135,7 @@ def test_tampered_builder_is_refused(recorded: Built) -> None:
     before = (recorded.folder / "pylock.toml").read_bytes()
     outcome = recorded.lockml("record", "--from", "image:lockml-built:tampered", "apex")
     assert outcome.code == 1
-    assert "apex/__init__.py has other bytes than its RECORD says" in outcome.out
+    assert "apex/__init__.py does not match its RECORD" in outcome.out
     assert (recorded.folder / "pylock.toml").read_bytes() == before
 
 

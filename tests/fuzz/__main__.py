@@ -1,6 +1,6 @@
 """Fuzz with atheris: ``python -m tests.fuzz SECONDS [TARGET]…``, each target in a process of its own for so long.
 
-Needs atheris, which is no dependency: ``pip install atheris``. What breaks a target is left as crash-… in this folder.
+Needs atheris, which the dev extra brings where it has wheels. What breaks a target is left as crash-… in this folder.
 """
 
 import subprocess

@@ -63,7 +63,7 @@ def test_login_of_a_source_is_in_no_table() -> None:
         ({"name": "-"}, "name", "not the name of a project"),
         ({"version": "new"}, "version", "'new' is not a version"),
         ({"source": "./lib", "commit": None}, "source", "is a folder"),
-        ({"source": "https://x.example/x-1-py3-none-any.whl"}, "source", "is a wheel, which nobody builds"),
+        ({"source": "https://x.example/x-1-py3-none-any.whl"}, "source", "is a wheel, which needs no build"),
         ({"source": "git+https://git.example/x@main"}, "source", "names 'main': write the commit under `commit`"),
         ({"source": "https://x.example/x-1.tar.gz#sha256=00"}, "source", "write it as `sha256`"),
         ({"source": "git+https://x.example/a\nb"}, "source", "characters that no address has"),

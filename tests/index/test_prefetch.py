@@ -124,6 +124,7 @@ def test_what_is_kept_is_not_followed_by_who_only_asks(fetched: PrefetchedResult
     assert fetched.result("key") == "kept"
 
 
+@pytest.mark.slow
 def test_interrupt_just_before_a_wait_is_heard_while_nothing_comes(fetched: PrefetchedResults[str, str]) -> None:
     """What `interrupt_main` does wakes no lock, as a signal that arrives just before one is waited for."""
     answered = threading.Event()

@@ -55,7 +55,7 @@ def test_egg_info_is_read_as_a_folder_and_as_a_file() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("METADATA", None, "it has no METADATA, so what is installed there is unknown"),
+        ("METADATA", None, "it has no METADATA, so its project is unknown"),
         ("METADATA", b"Metadata-Version: 2.1\nName: pkg\n", "its metadata has no usable name and version"),
         ("METADATA", b"Name: ../evil\nVersion: 1\n", "its metadata has no usable name and version"),
     ],

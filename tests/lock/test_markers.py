@@ -59,6 +59,7 @@ def test_c_library_is_nothing_that_markers_know() -> None:
     assert not same_to_markers(P312, ARM)
 
 
+@pytest.mark.slow
 @given(st.sets(st.sampled_from([P39, P312, ARM, MAC, EXACT]), min_size=1))
 def test_marker_holds_on_the_chosen_and_on_no_other(chosen: set[object]) -> None:
     targets = (P39, P312, ARM, MAC, EXACT)

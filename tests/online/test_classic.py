@@ -84,7 +84,7 @@ def test_installers_accept_what_was_written_and_what_they_install_is_proven(fold
             run(sys.executable, "-m", "uv", "pip", "sync", "-q", "--python", python, "pylock.toml", folder=folder)
         outcome = run_lockml("check", "--path", name, folder=folder)
         assert outcome.code == 0, outcome.out
-        proven = re.search(r"artifacts  RECORD equals the lock \((\d+)\)", outcome.out)
+        proven = re.search(r"artifacts  RECORD matches the lock \((\d+)\)", outcome.out)
         assert proven is not None
         assert proven[1] == str(len(pins(folder / "requirements.txt")))
 

@@ -51,7 +51,7 @@ def drifts(count: int) -> Iterator[Drift]:
                 locked=None,
                 found=f"4.{number}",
                 path=f"{SITE}/{name}-4.{number}.dist-info",
-                detail="nothing that is locked asks for it",
+                detail="no locked package requires it",
                 remedy=told.remove(name, PIP),
                 origin=PIP,
                 time=time,

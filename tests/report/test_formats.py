@@ -232,7 +232,7 @@ def test_every_format_tells_the_hash_of_the_lock_and_how_many_packages_are_verif
     assert "5" * 64 in text
     if form in ("text", "junit", "markdown", "html"):
         plain = text.replace("\\(", "(").replace("\\)", ")")
-        assert "RECORD equals the lock (2), 1 of them verified" in plain
+        assert "RECORD matches the lock (2), 1 of them verified" in plain
     if form == "json":
         document = json.loads(text)
         assert (document["counts"]["matched"], document["counts"]["verified"]) == (2, 1)

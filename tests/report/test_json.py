@@ -63,13 +63,13 @@ def test_document_tells_subject_levels_counts_and_drifts() -> None:
             "locked": "1.26.4",
             "found": None,
             "path": None,
-            "detail": "no library folder has it",
+            "detail": "it is in no library folder",
             "origin": None,
             "time": None,
             "environment": "/opt/venv",
             "fix": "recreate the container from its image, or reinstall with `docker exec -i trainer "
             "/opt/venv/bin/python3 -m pip install --require-hashes --force-reinstall --no-deps -r /dev/stdin "
-            "< requirements.txt`; if the image has the drift too, rebuild that from the locked requirements.txt",
+            "< requirements.txt`; if the image has the drift too, rebuild it from the locked requirements.txt",
         }
     ]
 

@@ -49,6 +49,7 @@ def test_every_code_has_its_words() -> None:
     assert tuple(LIMITS) == CODES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATTERS)
 @pytest.mark.parametrize("code", CODES)
 def test_every_format_tells_every_limit(form: str, code: LimitCode) -> None:
@@ -131,7 +132,7 @@ def test_limits_are_in_order_unless_they_are_strict() -> None:
     assert (replace(report, strict=frozenset({"native-libraries"}))).exit_code == 0
     strict = replace(report, strict=frozenset({"other-pythons"}))
     assert (strict.exit_code, strict.complete, [each.code for each in strict.exceeded]) == (4, False, ["other-pythons"])
-    assert headline(strict) == "container trainer: incomplete by --strict: other-pythons"
+    assert headline(strict) == "container trainer: check incomplete under --strict: other-pythons"
 
 
 def test_drift_comes_before_what_is_strict() -> None:

@@ -29,7 +29,7 @@ def test_group_is_read_with_what_it_includes() -> None:
     ("group", "problem"),
     [
         ("one", "include each other in a circle"),
-        ("nope", "'nope' not found"),
+        ("nope", "has no dependency group 'nope'"),
         ("broken", "a>>1"),
     ],
 )
@@ -55,3 +55,29 @@ def test_group_that_names_its_own_project_asks_no_index_for_it_and_says_so(table
     assert [str(each) for each in asked.requirements] == ["six"]
     own = "pyproject.toml:2: app is this project itself: no index is asked for it, only for what it needs"
     assert own in asked.notes
+
+
+def test_every_fault_of_the_groups_is_named_whatever_its_kind() -> None:
+    """Neither what is no requirement nor what packaging reads, and lockml does not, hides the rest."""
+    project = b"""\
+[dependency-groups]
+all = ["a=1", {include-group = "gone"}, {include-group = "all"}, 3, {include = "x"}, "b @ hg+https://x.example/b"]
+text = "c"
+"""
+    with pytest.raises(RequirementError) as caught:
+        read_pyproject(project, "pyproject.toml", (), ("all", "text", "none"))
+    problems = [problem for _, problem in caught.value.faults]
+    expected = ["a==1", "'gone'", "all → all", ": 3", "'include': 'x'", "hg repositories", "not a list", "'none'"]
+    assert len(problems) == len(expected)
+    assert [word for word, problem in zip(expected, problems, strict=True) if word not in problem] == []
+
+
+def test_groups_that_include_each_other_many_times_are_read_to_a_bound() -> None:
+    lines = ["[dependency-groups]", 'g0 = ["a"]']
+    twice = "g{} = [{{include-group = 'g{}'}}, {{include-group = 'g{}'}}]"
+    lines += [twice.format(at, at - 1, at - 1) for at in range(1, 60)]
+    with pytest.raises(RequirementError, match="more than 100000 requirements"):
+        read_pyproject("\n".join(lines).encode(), "pyproject.toml", (), ("g59",))
+    deep = ["[dependency-groups]", *(f'g{at} = [{{include-group = "g{at + 1}"}}]' for at in range(2000))]
+    with pytest.raises(RequirementError, match="more than 100 levels deep"):
+        read_pyproject("\n".join(deep).encode(), "pyproject.toml", (), ("g0",))

@@ -33,42 +33,42 @@ def fault(line: str) -> str:
 @pytest.mark.parametrize(
     ("line", "named", "corrected"),
     [
-        ("six=>1.0", "'=>' is no operator: the equals sign comes last", "six>=1.0"),
-        ("six=<1.0", "'=<' is no operator", "six<=1.0"),
-        ("six=~1.0", "'=~' is no operator, '~=' is", "six~=1.0"),
-        ("six~>1.0", "'~>' is no operator, '~=' is", "six~=1.0"),
-        ("six<>1.0", "'<>' is no operator, '!=' is", "six!=1.0"),
-        ("six> =1.0", "an operator has no space within", "six>=1.0"),
-        ("six[x]=1.0", "versions are compared with ==, not with =", "six[x]==1.0"),
-        ("six; python_version='3.8'", "versions are compared with ==", "six; python_version=='3.8'"),
-        ("six=1.0=py311_0", "this is how conda writes a version and a build", "six==1.0"),
-        ("conda-forge::six=1.0", "conda-forge:: is a channel of conda", "six==1.0"),
+        ("six=>1.0", "'=>' is not an operator: write the equals sign last", "six>=1.0"),
+        ("six=<1.0", "'=<' is not an operator", "six<=1.0"),
+        ("six=~1.0", "'=~' is not an operator: write '~='", "six~=1.0"),
+        ("six~>1.0", "'~>' is not an operator: write '~='", "six~=1.0"),
+        ("six<>1.0", "'<>' is not an operator: write '!='", "six!=1.0"),
+        ("six> =1.0", "remove the space within the operator", "six>=1.0"),
+        ("six[x]=1.0", "compare versions with ==, not with =", "six[x]==1.0"),
+        ("six; python_version='3.8'", "compare versions with ==", "six; python_version=='3.8'"),
+        ("six=1.0=py311_0", "conda writes a version and a build like this", "six==1.0"),
+        ("conda-forge::six=1.0", "conda-forge:: is a channel of conda: remove it", "six==1.0"),
         ("six^1.2", "'^' is Poetry's", "six>=1.2,<2"),
         ("six ^0.2.3", "'^' is Poetry's", "six>=0.2.3,<0.3"),
         ("six~1.2.3", "'~' is Poetry's", "six>=1.2.3,<1.3"),
         ("six~1", "'~' is Poetry's", "six>=1,<2"),
-        ("six;", "no condition stands behind the semicolon", "six"),
-        ("six; python_version>3", "a value of a marker stands in quotes", 'six; python_version>"3"'),
-        ("six>=1.0<2", "two bounds have a comma between them", "six>=1.0,<2"),
-        ("six==1.x", "any number is written *", "six==1.*"),
-        ("six>1.2.*", "'.*' stands behind == and != alone", "six>=1.3"),
-        ("six>=1.2.*,<2.*", "'.*' stands behind == and != alone", "six>=1.2,<2"),
-        ("six<=1.*", "'.*' stands behind == and != alone", "six<2"),
-        ("six~=1.2.*", "'.*' stands behind == and != alone", "six==1.2.*"),
-        ("six~=1", "behind ~= there are two numbers or more", "six~=1.0"),
-        ("six[all", "the bracket of the extras is not closed", "six[all]"),
-        ("six[all>=1", "the bracket of the extras is not closed", "six[all]>=1"),
-        ("six; python_version > 3.8", "a value of a marker stands in quotes", 'six; python_version > "3.8"'),
-        ("six; sys_platform == linux", "a value of a marker stands in quotes", 'six; sys_platform == "linux"'),
+        ("six;", "the semicolon has no condition after it", "six"),
+        ("six; python_version>3", "quote the value of a marker", 'six; python_version>"3"'),
+        ("six>=1.0<2", "separate bounds with a comma", "six>=1.0,<2"),
+        ("six==1.x", "use * for any number", "six==1.*"),
+        ("six>1.2.*", "use '.*' only after == and !=", "six>=1.3"),
+        ("six>=1.2.*,<2.*", "use '.*' only after == and !=", "six>=1.2,<2"),
+        ("six<=1.*", "use '.*' only after == and !=", "six<2"),
+        ("six~=1.2.*", "use '.*' only after == and !=", "six==1.2.*"),
+        ("six~=1", "give two numbers or more after ~=", "six~=1.0"),
+        ("six[all", "close the bracket of the extras", "six[all]"),
+        ("six[all>=1", "close the bracket of the extras", "six[all]>=1"),
+        ("six; python_version > 3.8", "quote the value of a marker", 'six; python_version > "3.8"'),
+        ("six; sys_platform == linux", "quote the value of a marker", 'six; sys_platform == "linux"'),
         (
             "six; pyhton_version > '3'",
-            "'pyhton_version' is no variable of a marker, python_version is",
+            "'pyhton_version' is not a variable of a marker: write python_version",
             "six; python_version > '3'",
         ),
-        ("six; python < 3.8", "'python' is no variable of a marker", 'six; python_version < "3.8"'),
-        ("six; python_version > '3.8", "a quote of the marker is not closed", "six; python_version > '3.8'"),
-        ("six 1.0", "no operator stands before 1.0", "six==1.0"),
-        ("six: 1.0", "no operator stands before 1.0", "six==1.0"),
+        ("six; python < 3.8", "'python' is not a variable of a marker", 'six; python_version < "3.8"'),
+        ("six; python_version > '3.8", "close the quote in the marker", "six; python_version > '3.8'"),
+        ("six 1.0", "add an operator before 1.0", "six==1.0"),
+        ("six: 1.0", "add an operator before 1.0", "six==1.0"),
         ("six\u00a0>=\u00a01.0", "characters 4 and 7 are '\\xa0' (U+00A0 NO-BREAK SPACE)", "six >= 1.0"),
         ("\u200bsix", "character 1 is '\\u200b' (U+200B ZERO WIDTH SPACE)", "six"),
         ("six>=1.0\u200b", "character 9 is '\\u200b'", "six>=1.0"),
@@ -83,19 +83,19 @@ def fault(line: str) -> str:
         ("\u201csix>=1\u201d", "LEFT DOUBLE QUOTATION MARK", "six>=1"),
         ("six\uff1e\uff1d1", "FULLWIDTH GREATER-THAN SIGN", "six>=1"),
         ("six\u22651", "GREATER-THAN OR EQUAL TO", "six>=1"),
-        ("'six>=1',", "a requirement has no quotes around it", "six>=1"),
-        ("- six", "a line has no dash before it", "six"),
-        ("!pip install six=>1", "only what it installs is", "six>=1"),
-        ("six --no-deps", "the option --no-deps has no place behind a requirement", "six"),
+        ("'six>=1',", "remove the quotes around it", "six>=1"),
+        ("- six", "remove the dash before it", "six"),
+        ("!pip install six=>1", "keep only what it installs", "six>=1"),
+        ("six --no-deps", "the option --no-deps is not allowed after a requirement", "six"),
         (
             f"six --extra-index-url {INDEX}",
-            "the option --extra-index-url stands on a line of its own",
+            "the option --extra-index-url belongs on its own line",
             f"six and, on the next line, --extra-index-url {INDEX}",
         ),
         (
             f"six=>1 -i {INDEX} --pre",
-            "the option -i stands on a line of its own; '=>' is no operator",
-            f"six>=1 and, on lines of their own, -i {INDEX} and --pre",
+            "the option -i belongs on its own line; '=>' is not an operator",
+            f"six>=1 and, on their own lines, -i {INDEX} and --pre",
         ),
     ],
 )
@@ -111,16 +111,16 @@ def test_slip_is_named_and_the_line_to_write_is_told(line: str, named: str, corr
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("six==latest", "'latest' is no version (PEP 440)"),
-        ("six>=1|<0.5", "'|' is no operator"),
-        ("six>=", "no version stands behind >="),
-        ("==1.0", "no project stands before ==1.0"),
-        ("six, attrs", "a line names one project; write six, attrs on lines of their own"),
-        ("<<<<<<< HEAD", "a conflict of a merge was left in the file"),
-        ("${SIX}", "no variable SIX is set"),
-        ("six==${version}", "${version} is no variable: only ${NAME} in capitals is one"),
-        ("six==$VERSION", "$VERSION is no variable"),
-        ("six \\ ", "a backslash joins lines only as the last sign of its line"),
+        ("six==latest", "'latest' is not a version (PEP 440)"),
+        ("six>=1|<0.5", "'|' is not an operator"),
+        ("six>=", "add a version after >="),
+        ("==1.0", "add a project before ==1.0"),
+        ("six, attrs", "put one project on each line: six, attrs"),
+        ("<<<<<<< HEAD", "this is left from a merge conflict"),
+        ("${SIX}", "the variable SIX is not set"),
+        ("six==${version}", "${version} is not a variable: as in pip, only ${NAME} in capitals is"),
+        ("six==$VERSION", "$VERSION is not a variable"),
+        ("six \\ ", "remove the spaces after the backslash"),
         ("six\u00e9", "(U+00E9 LATIN SMALL LETTER E WITH ACUTE)"),
     ],
 )
@@ -166,7 +166,7 @@ def test_slip_is_told_in_every_form_of_input(
 
 
 def test_option_in_a_file_that_has_none_goes_to_the_command() -> None:
-    with pytest.raises(RequirementError, match="has no place in this file; write six, and give --pre"):
+    with pytest.raises(RequirementError, match="is not allowed in this file; write six, and give --pre"):
         read("s.py", '# /// script\n# dependencies = ["six --pre"]\n# ///\n')
 
 
@@ -181,7 +181,7 @@ def test_line_that_is_told_can_be_written(line: str) -> None:
         read("a.in", line)
     except RequirementError as error:
         for _, problem in error.faults:
-            if "; write " in problem and "on lines of their own" not in problem:
+            if "; write " in problem and "on their own lines" not in problem:
                 read(
                     "a.in",
                     problem.rpartition("; write ")[2].replace(" and, on the next line, ", "\n").partition("\n")[0],

@@ -27,5 +27,5 @@ def test_exact_pins_of_a_requirement_file_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["[", "x = 1", "package = 'a'"])
 def test_file_without_packages_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"uv\.lock: is (not TOML|no uv\.lock)"):
+    with pytest.raises(InputError, match=r"uv\.lock: is (not TOML|not a uv\.lock)"):
         pins("uv.lock", text)

@@ -28,7 +28,7 @@ def test_target_is_held_against_what_the_project_runs_on(bound: str, python: str
 
 @pytest.mark.parametrize("value", ["3.12 or so", 3.12, ["3.12"]])
 def test_bound_that_is_none_is_refused(value: object) -> None:
-    with pytest.raises(InputError, match="has a requires-python that is none"):
+    with pytest.raises(InputError, match="has an invalid requires-python"):
         parse_python_bound(value, "s.py", [])
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from lockml.common.errors import InputError, RequirementError
 from lockml.common.references import FolderReference
-from lockml.requirements.model import RequirementSet
-from lockml.requirements.requirements_txt import read_requirement_files
+from lockml.requirements.model import Origin, RequirementSet
+from lockml.requirements.requirements_txt import parse_line, read_requirement_files
 
 
 def read(files: Mapping[str, str], *names: str, constraints: tuple[str, ...] = (), **env: str) -> RequirementSet:
@@ -179,11 +179,11 @@ def test_folder_is_named_as_pip_takes_it(line: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("six --extra-index-url https://x.example", "the option --extra-index-url stands on a line of its own"),
-        ("six -i https://x.example", "the option -i stands on a line of its own"),
+        ("six --extra-index-url https://x.example", "the option --extra-index-url belongs on its own line"),
+        ("six -i https://x.example", "the option -i belongs on its own line"),
         ("--config-settings a=b", "option '--config-settings' is not supported in a requirement file"),
-        ("six=>1", "'=>' is no operator: the equals sign comes last; write six>=1"),
-        ("six=1.0=py311_0", "versions are compared with ==, not with =; write six==1.0"),
+        ("six=>1", "'=>' is not an operator: write the equals sign last; write six>=1"),
+        ("six=1.0=py311_0", "compare versions with ==, not with =; write six==1.0"),
         ("six\u00a0>=1", "character 4 is '\\xa0' (U+00A0 NO-BREAK SPACE); write six >=1"),
     ],
 )
@@ -201,6 +201,7 @@ def test_missing_file_is_an_input_error() -> None:
         read({})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -225,3 +226,24 @@ def test_line_of_megabytes_is_read_or_refused_in_time_that_grows_with_it(line: s
 def test_requirement_that_is_longer_than_any_is_refused() -> None:
     with pytest.raises(RequirementError, match=r"a\.in:1: the requirement has 70001 characters"):
         read_requirement_files(("a.in",), read=lambda _: b"a" * 70_001, environment={})
+
+
+@pytest.mark.parametrize(
+    ("line", "write"),
+    [
+        ("foo @ ~1.2", "write foo>=1.2,<1.3"),
+        ("alpha @ ^1.0", "write alpha>=1.0,<2"),
+        ("alpha @ ~=1.0", "not an address"),
+        ("alpha @ >=1.0", "not an address"),
+    ],
+)
+def test_bound_of_poetry_is_no_address(line: str, write: str) -> None:
+    """PEP 508 takes any word behind @ for a URL."""
+    with pytest.raises(RequirementError) as caught:
+        parse_line(line, Origin(file="a.in", line=1))
+    assert write in str(caught.value)
+
+
+def test_path_behind_at_is_still_a_path() -> None:
+    for path in ("./1.0", "~/lib", "~user/lib-1.0-py3-none-any.whl", "../alpha", "/1.0"):
+        assert parse_line(f"alpha @ {path}", Origin(file="a.in", line=1)).reference is not None

@@ -176,9 +176,9 @@ class _Claims:
                 assert self._resolves(fewer), f"{fewer} conflict too"
 
     def announced(self, match: re.Match[str]) -> None:
-        self.others_remain = "not the only one" in match[0]
-        self.elsewhere = "this target alone" not in match[0]
-        self.together = {} if "together" in match[0] else None
+        self.others_remain = "but not others" in match[0]
+        self.elsewhere = "this target, but" not in match[0]
+        self.together = {} if "with all of these" in match[0] else None
 
     def nothing(self, match: re.Match[str]) -> None:
         """Check that no line of the core, freed, makes everything resolve."""
@@ -214,6 +214,13 @@ class _Claims:
     def excluding(self, _: re.Match[str]) -> None:
         assert any(self.question.line(location).specifier.is_unsatisfiable() for location in self.core)
 
+    def built(self, match: re.Match[str]) -> None:
+        """Check that a line pins such a build, and that no index has it."""
+        pins = [str(self.question.line(location)) for location in self.core]
+        pinned = [pin for pin in pins if pin.startswith(f"{match[1]}==") and pin.endswith(f"+{match[2]}")]
+        assert pinned
+        assert not any(pin.replace("==", " ") in self.question.universe for pin in pinned)
+
     def left_out(self, match: re.Match[str]) -> None:
         """Check that everything resolves without the override."""
         location = match[1], int(match[2])
@@ -240,7 +247,7 @@ class _Claims:
         case = {**self.question.case}
         asked = list(case["asked"])
         match match[1].split(" "):
-            case ["leave", "out", "--no-pre,", *_]:
+            case ["omit", "--no-pre,", *_]:
                 case["stable_only"] = False
             case ["--exclude-newer-except", word, *_]:
                 case["exempt"] = [word.rstrip(",")]
@@ -264,7 +271,7 @@ class _Claims:
                 assert self.question.explanation(targets=[other]) is None
                 self.changes += 1
                 return
-            case ["a", "line", pin, *_]:
+            case ["add", "the", "line", pin, *_]:
                 asked.append(pin.rstrip(","))
             case _:
                 raise AssertionError(match[1])
@@ -430,31 +437,38 @@ def verify(question: Question, text: str) -> None:
             claims.conflicting,
         ),
         (r"  its bounds exclude each other", claims.excluding),
-        (r"  any of these changes makes everything resolve:|  this would resolve:", claims.announced),
-        (r"  for this target alone, but not for the others, this would do:", claims.announced),
-        (r"  only together these changes make everything resolve:", claims.announced),
+        (
+            r"  builds of (\S+) with \+(\S+) come from PyTorch's index '\2': --index \2=URL --index-only \2=\1",
+            claims.built,
+        ),
+        (r"  any of these changes makes everything resolve:|  this change would resolve it:", claims.announced),
+        (
+            r"  for this target, but not for the others, (this change|any of these changes) would resolve it:",
+            claims.announced,
+        ),
+        (r"  everything resolves only with all of these changes:", claims.announced),
         (
             r"  no change of (?:this line|one of these lines) alone would resolve it"
-            r"(, and no option named above does alone)?",
+            r"(, nor does any option named above alone)?",
             claims.nothing,
         ),
         (
-            r"  only another target would do \(--python, --platform, --libc\), or a marker that leaves the line out "
-            r"for this one",
+            r"  only another target \(--python, --platform, --libc\), or a marker that excludes this one, "
+            r"would resolve it",
             claims.other_target,
         ),
-        (r"  what is told above ends this too", claims.ended_above),
-        (r"  other lines conflict too; they are told once these are settled", claims.others_conflict),
+        (r"  a change listed above also resolves this", claims.ended_above),
+        (r"  other lines conflict too; resolve these first to see them", claims.others_conflict),
         (r"  there is another conflict:", claims.another),
-        (r"    ([\w./-]+):(\d+): leave the override (.+) out", claims.left_out),
+        (r"    ([\w./-]+):(\d+): remove the override (.+)", claims.left_out),
         (
-            r"    ([\w./-]+):(\d+): replace the hashes behind (.+) by those of the file, if you trust it",
+            r"    ([\w./-]+):(\d+): replace the hashes of (.+) with those of the file, if you trust it",
             claims.other_hashes,
         ),
-        (r"    (--\S+ .+|leave out --no-pre.+|a line .+)", claims.option),
-        (r"  to end this conflict, which is not the only one:", claims.announced),
+        (r"    (--\S+ .+|omit --no-pre.+|add the line .+)", claims.option),
+        (r"  (this change|any of these changes) would resolve this conflict, but not others:", claims.announced),
         (
-            r"    (?P<file>[\w./-]+):(?P<line>\d+): let (?P<name>\S+) (?P<version>\S+) in, where it says (?P<shown>.+)",
+            r"    (?P<file>[\w./-]+):(?P<line>\d+): change (?P<shown>.+) to allow (?P<name>\S+) (?P<version>\S+)",
             claims.change,
         ),
     ]

@@ -110,7 +110,7 @@ class Question:
         )
 
     def explanation(self, files: Files | None = None, targets: Sequence[Target] | None = None) -> str | None:
-        """Return the explanation of the conflict in *files*, by default those of the case; None where there is none."""
+        """Return the explanation of the conflict in *files*, by default those of the case; None if there is none."""
         asked = _read(files or self.files)
         preferences = dict.fromkeys(targets or self.targets, Preferences())
         try:

@@ -32,6 +32,7 @@ def write(path: Path, number: int, explanation: str) -> None:
     path.write_text(text[: match.start(1)] + explanation + text[match.end(1) :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", questions(), ids=str)
 def test_explanation_is_the_golden_one(question: Question) -> None:
     text = explained(question)
@@ -44,6 +45,7 @@ def test_explanation_is_the_golden_one(question: Question) -> None:
     assert text == question.expected, "\n".join(difference)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", questions(), ids=str)
 def test_every_claim_is_true(question: Question) -> None:
     verify(question, explained(question))
@@ -74,6 +76,7 @@ def test_older_release_that_does_is_found() -> None:
     assert question.resolves(question.files, question.targets[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "instead"),
     [
@@ -90,9 +93,9 @@ def test_older_release_that_does_is_found() -> None:
             "conflict: numpy<2 (base.in:2), pandas (requirements.in:2), numpy>=2",
         ),
         ("conflict: numpy<2 (base.in:2), ", "conflict: "),
-        ("let numpy 2.0.2 in", "let numpy 1.26.4 in"),
-        ("let numpy 2.0.2 in", "let numpy 2.0.3 in"),
-        ("requirements.in:3: let", "requirements.in:2: let"),
+        ("to allow numpy 2.0.2", "to allow numpy 1.26.4"),
+        ("to allow numpy 2.0.2", "to allow numpy 2.0.3"),
+        ("requirements.in:3: change", "requirements.in:2: change"),
         ("  any of these changes", "  perhaps one of these changes"),
     ],
 )
@@ -111,6 +114,7 @@ def facts() -> Iterator[Any]:
             yield pytest.param(question, fact, id=f"{question}: {fact}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("question", "fact"), list(facts()))
 def test_fact_that_a_person_needs_is_told(question: Question, fact: str) -> None:
     assert fact in explained(question)

@@ -195,6 +195,16 @@ def test_releases_left_untried_are_told() -> None:
     assert len([asked for asked in index.asked if asked.startswith("c-2.")]) < 20
 
 
+def test_releases_left_untried_are_older_ones_where_the_oldest_comes_first() -> None:
+    mirrored: Universe = {("b", "0.1"): ["c>=3"], ("c", "3.0"): [], ("c", "1.0"): ["b<2"]}
+    index = index_of(mirrored)
+    for number in range(20):
+        index.add("c", f"2.{number}", ["b>5"])
+    resolution = resolved(index, "c", strategy="lowest")
+    assert [str(pin.version) for pin in resolution.pins] == ["3.0"]
+    assert resolution.warnings == ("c may have older releases that fit: there are too many to try",)
+
+
 def test_pre_release_goes_where_what_asked_for_it_is_raised() -> None:
     """c 1.0, which is left behind, is the only one to name d 2.0b1."""
     universe = {

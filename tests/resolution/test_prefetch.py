@@ -154,6 +154,7 @@ class HastyIndex(MemoryIndex):
                 self.following.append(self.pool.submit(then, self.metadata(file)))
 
 
+@pytest.mark.slow
 def test_resolving_finds_the_same_while_threads_prefetch() -> None:
     """Guesses decide nothing, whenever they come; no thread fails."""
     usual = sys.getswitchinterval()

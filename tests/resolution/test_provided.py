@@ -214,6 +214,7 @@ def there_are(universe: Universe, own: Own, mode: ProvidedMode, waiting: list[tu
     return search({}, waiting)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["keep", "prefer", "override"])
 def test_made_up_images_are_resolved_wherever_they_can_be_and_everything_needed_is_there(mode: ProvidedMode) -> None:
     random = Random(22)

@@ -153,6 +153,14 @@ def test_extra_that_no_release_has_is_warned_of_and_no_more() -> None:
     assert resolution.pins[0].name == canonicalize_name("table")
 
 
+def test_extras_that_a_release_has_are_named_to_a_bound() -> None:
+    index = MemoryIndex()
+    index.add("table", "1.0", extras=[f"x{number}" for number in range(500)])
+    resolution = found(index, ["table[aws]"])
+    assert resolution is not None
+    assert resolution.warnings == ("table 1.0 has no extra 'aws'; it has x0, x1, x10, x100 and 496 more",)
+
+
 def test_many_releases_that_nothing_can_use_are_not_read_where_another_project_shows_the_same() -> None:
     """Every nightly needs what is missing, and so does the one release of plain: app 2.0 is out by either."""
     index = MemoryIndex()
@@ -182,6 +190,7 @@ FACTS = st.tuples(st.tuples(st.sampled_from([canonicalize_name(name) for name in
 STEPS = st.lists(st.tuples(st.frozensets(FACTS, min_size=1, max_size=4), st.frozensets(FACTS), st.booleans()))
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_nogood_is_found_where_looking_at_all_of_them_finds_one(steps: list[tuple[frozenset[Fact], ...]]) -> None:
     """Each step learns one, and at times pins change; then what one project would add is asked for."""

@@ -207,6 +207,7 @@ def as_registry(name: str, _: Path) -> Iterator[OpenedSubject]:
 KINDS = (as_root, as_export, as_saved, as_podman_s, as_layout_archive, as_layout, as_registry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRIFTS)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_drift_is_found_alike(

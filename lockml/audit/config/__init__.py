@@ -1,1 +1,1 @@
-"""The fleet file: its tables, schedules and the fleet that they make."""
+"""The fleet file: its tables, its schedules and the fleet that they describe."""

@@ -1,4 +1,4 @@
-"""The nouns of a fleet: what is audited, when, against which lock, what may differ, and who is told."""
+"""The types of a fleet: targets, schedules, locks, rules and notifications."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,25 +29,25 @@ __all__ = [
 ]
 
 HOST_BOUND: Final = frozenset({"container", "compose", "image", "path", "pid", "archive", "oci"})
-"""The kinds of subjects that only the machine can look at that has them."""
+"""The kinds of subjects that only their own machine can check."""
 
 _USUAL_SCHEDULE: Final = Interval(every=timedelta(hours=6))
 
 Judgement = Severity | Literal["ignore"]
 Actions = Literal["login", "anyone", "nobody"]
-"""Who may acknowledge and ask for runs on the pages: ``login`` is whoever has the token, nobody where there is none."""
+"""Who may acknowledge findings and request runs on the pages: ``login`` means users who have the token."""
 
 Event = Literal["opened", "resolved", "unreachable", "reachable", "worker"]
-"""What is told: ``worker`` is that a worker or scheduler ended without a word, or is back."""
+"""The events to notify of: ``worker`` means that a worker or scheduler stopped without notice, or is back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSettings:
-    """How something is audited, whatever it is. *severities* says how kinds count that do not count as usual.
+    """The settings of an audit of any subject. *severities* overrides the default severities of kinds.
 
-    Without a *level* it is the best that the lock serves; *choice* is what of a lock of another tool is meant.
-    *zone* is whose clock a cron expression is on. The start of a run is spread over *jitter*, and one that takes longer
-    than *timeout* is given up. *declared* is what is said of the driver and the GPU of its hosts.
+    Without a *level* the best that the lock supports applies; *choice* selects extras and groups of another tool's
+    lock. *zone* is the time zone of a cron expression. The starts of runs spread over *jitter*; a run that takes longer
+    than *timeout* is killed. *declared* describes the driver and the GPU of the hosts.
     """
 
     level: Level | None = None
@@ -67,9 +67,9 @@ class AuditSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditTarget:
-    """One thing to audit: *subject* against the file *lock*, as its *settings* say.
+    """A target: *subject*, which must match the file *lock*, with its *settings*.
 
-    *rule* names the discovery rule that found it, None where the fleet file names it, and *host* the machine that did.
+    *rule* is the discovery rule that found it, None if the fleet file names it, and *host* the machine that did.
     """
 
     name: str
@@ -81,16 +81,16 @@ class AuditTarget:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What it is labelled with."""
+        """The labels."""
         return self.settings.labels
 
     def fits(self, names: tuple[str, ...], labels: Mapping[str, str]) -> bool:
-        """Say whether it is called as one of the patterns *names*, if there are any, and has all *labels*."""
+        """Say whether its name matches one of the patterns *names*, if there are any, and it has all *labels*."""
         named = not names or any(fnmatchcase(self.name, name) for name in names)
         return named and all(self.labels.get(key) == value for key, value in labels.items())
 
     def belongs_to(self, host: str) -> bool:
-        """Say whether *host* is to look at it."""
+        """Say whether *host* checks it."""
         if self.host is not None:
             return self.host == host
         return not self.settings.hosts or host in self.settings.hosts
@@ -98,10 +98,10 @@ class AuditTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryRule:
-    """Which containers of a host's engine are audited: those for which all holds that is given.
+    """A rule that finds containers of a host's engine, which must meet all conditions that are given.
 
-    They have *label*, KEY or KEY=VALUE, are of the compose project *compose*, or run an image that *image* fits. Their
-    lock is the file *lock*, or the one that the value of their label *lock_label* names, below *folder*.
+    They have *label*, KEY or KEY=VALUE, belong to the Compose project *compose*, or run an image that matches *image*.
+    Their lock is the file *lock*, or the file below *folder* that the value of their label *lock_label* names.
     """
 
     name: str
@@ -116,9 +116,9 @@ class DiscoveryRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifyRule:
-    """Who is told of what: *urls* are Apprise's, *on* the events, of at least *severity*, of targets that fit.
+    """A notification rule: addresses of Apprise (*urls*) for the events *on*, of at least *severity*, of its targets.
 
-    In *quiet* hours, on the clock of *zone*, nothing is sent: it is told together when they end. The same text is not
+    During *quiet* hours, in the time zone *zone*, messages wait, and are sent together afterwards. The same text is not
     sent again within *repeat*.
     """
 
@@ -133,7 +133,7 @@ class NotifyRule:
     repeat: timedelta = timedelta(hours=1)
 
     def concerns(self, target: str, labels: Mapping[str, str]) -> bool:
-        """Say whether the rule is about the target of that name and those labels."""
+        """Say whether the rule applies to *target* with these labels."""
         labelled = all(labels.get(key) == value for key, value in self.labels.items())
         return labelled and fnmatchcase(target, self.targets)
 
@@ -148,24 +148,24 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """All that a fleet file says; *file* is its name, and paths in it are seen from its folder."""
+    """The content of the fleet file *file*, whose paths are relative to its folder."""
 
     file: str
     store: str
     targets: tuple[AuditTarget, ...] = ()
     discovery: tuple[DiscoveryRule, ...] = ()
     notify: tuple[NotifyRule, ...] = ()
-    ignore: tuple[tuple[str, IgnoreRule], ...] = ()  # each with the pattern of the targets that it is about
+    ignore: tuple[tuple[str, IgnoreRule], ...] = ()  # each with the pattern of its targets
     retention: timedelta | None = timedelta(days=90)
     processes: int | None = None
     index: IndexSettings = IndexSettings()
     broker: str | None = None
     actions: Actions = "login"
-    base_url: str | None = None  # of the pages, for links to them
+    base_url: str | None = None  # of the pages, for links
 
     @property
     def folder(self) -> Path:
-        """The folder that paths are seen from."""
+        """The folder that paths are relative to."""
         return Path(self.file).parent
 
     @property
@@ -174,6 +174,6 @@ class Fleet:
         return tuple(sorted({host for rule in self.discovery for host in rule.settings.hosts}))
 
     def rules_of(self, target: AuditTarget) -> tuple[IgnoreRule, ...]:
-        """Return what may differ in *target*."""
+        """Return the rules of what may differ in *target*."""
         common = (rule for pattern, rule in self.ignore if fnmatchcase(target.name, pattern))
         return (*target.settings.ignore, *common)

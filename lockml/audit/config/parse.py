@@ -1,4 +1,4 @@
-"""The text of a fleet file, ``lockml.toml``, in; a `Fleet` out, or every fault with its line.
+"""The parser of the fleet file, ``lockml.toml``, which reports every fault with its line.
 
 docs/fleet.schema.json describes it to editors; `fleet_schema` makes that.
 """
@@ -41,7 +41,7 @@ def fleet_schema() -> dict[str, Any]:
 
 
 def parse_fleet(text: str, file: str, variables: Mapping[str, str]) -> Fleet:
-    """Return the fleet that *text*, the content of *file*, describes; ``$NAME`` in addresses is one of *variables*.
+    """Parse *text*, the content of *file*; ``$NAME`` in addresses is one of *variables*.
 
     Raises FleetError with every fault.
     """
@@ -54,7 +54,7 @@ def parse_fleet(text: str, file: str, variables: Mapping[str, str]) -> Fleet:
 
 
 class _Reading:
-    """Reads one file and gathers its faults."""
+    """The reading of one file, with its faults."""
 
     def __init__(self, text: str, file: str, variables: Mapping[str, str]) -> None:
         self._text = text
@@ -68,7 +68,7 @@ class _Reading:
         audit = document.get("audit")
         if not isinstance(audit, dict):
             hint = f"`lockml audit init --append --fleet {self._file}` adds one"
-            raise FleetError(((self._file, "has no [audit] table, so it names no fleet"),), hint=hint)
+            raise FleetError(((self._file, "has no [audit] table"),), hint=hint)
         elements = {key: audit.get(key, []) for key in ("targets", "discover", "notify")}
         lists = {key: value for key, value in elements.items() if isinstance(value, list)}
         table = self._convert({**audit, **dict.fromkeys(lists, ())}, AuditTable, ("audit",)) or AuditTable()
@@ -101,21 +101,25 @@ class _Reading:
         return made
 
     def _base_url(self, text: str | None) -> str | None:
-        """Return where the pages are, without a slash at its end."""
+        """Return the address of the pages without a slash at its end."""
         if text is None:
             return None
-        parts = urlsplit(text)
+        try:
+            parts, _ = urlsplit(text), urlsplit(text).port
+        except ValueError as error:
+            self._fault(("audit", "base-url"), f"base-url: {text!r} is not an address: {error}")
+            return None
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not text.isprintable():
-            self._fault(("audit", "base-url"), f"base-url: {text!r} is not https://HOST, without a login")
+            self._fault(("audit", "base-url"), f"base-url: {text!r} must be https://HOST without a login")
         if parts.query or parts.fragment:
-            self._fault(("audit", "base-url"), f"base-url: {text!r} has more than a path")
+            self._fault(("audit", "base-url"), f"base-url: {text!r} must have no query and no fragment")
         return text.rstrip("/")
 
     def _fault(self, path: Sequence[str | int], problem: str) -> None:
         self._faults.append((f"{self._file}:{line_of(self._text, path)}", problem))
 
     def _convert(self, table: object, kind: type[_T], path: Sequence[str | int]) -> _T | None:
-        """Return *table* as a *kind*; what it cannot be is a fault, and None."""
+        """Return *table* as a *kind*, or None with a fault."""
         try:
             return msgspec.convert(table, type=kind)
         except msgspec.ValidationError as error:
@@ -125,7 +129,7 @@ class _Reading:
             unknown = re.search(r"unknown field `([^`]+)`", problem)
             if unknown is not None:
                 inner.append(unknown[1])
-                problem = f"there is no key {unknown[1]!r} here"
+                problem = f"unknown key {unknown[1]!r}"
             key = ".".join(str(step) for step in inner if isinstance(step, str))
             self._fault((*path, *inner), problem if unknown is not None or not key else f"{key}: {_worded(problem)}")
             return None
@@ -139,7 +143,7 @@ class _Reading:
                 continue
             settings = self._settings(table, defaults, path)
             if subject.kind == "freeze" and table.level is None:
-                settings = replace(settings, level="names")  # all that such a list can prove
+                settings = replace(settings, level="names")  # such a list can prove no more
             target = AuditTarget(name=table.name, subject=subject, lock=self._folder / table.lock, settings=settings)
             for host in settings.hosts or (None,):
                 name = f"{table.name}@{host}" if len(settings.hosts) > 1 else table.name
@@ -153,7 +157,7 @@ class _Reading:
             return None
         ((kind, name),) = given
         if table.project is not None and kind != "compose":
-            self._fault((*path, "project"), "project: goes with compose")
+            self._fault((*path, "project"), "project: requires compose")
         seen = str(self._folder / name) if kind in _PATHS else name
         return SubjectName(kind=kind, name=seen, project=table.project)
 
@@ -197,7 +201,7 @@ class _Reading:
             )
 
     def _settings(self, table: SettingsTable, base: AuditSettings, path: Sequence[str | int]) -> AuditSettings:
-        """Return what *table* says, and *base* where it says nothing."""
+        """Return the settings of *table*, with those of *base* for missing keys."""
         changes: dict[str, Any] = {
             key: value for key in ("level", "environment", "base_image") if (value := getattr(table, key)) is not None
         }
@@ -205,10 +209,10 @@ class _Reading:
             if (text := getattr(table, key)) is not None:
                 changes[key] = self._duration(text, (*path, key))
         if changes.get("timeout", base.timeout) < timedelta(seconds=1):
-            self._fault((*path, "timeout"), "timeout: is less than 1s")
+            self._fault((*path, "timeout"), "timeout: must be at least 1s")
         zone = self._zone(table.timezone, path) if table.timezone is not None else base.zone
         for kind in table.severity.keys() - set(FINDING_KINDS):
-            self._fault((*path, "severity", kind), f"severity: no finding is of kind {kind!r}")
+            self._fault((*path, "severity", kind), f"severity: unknown kind {kind!r}")
         return replace(
             base,
             **changes,
@@ -223,25 +227,30 @@ class _Reading:
         )
 
     def _declared(self, table: SettingsTable, base: Declared, path: Sequence[str | int]) -> Declared:
-        """Return what *table* says of drivers and GPUs, and *base* where it says nothing."""
+        """Return the driver and the GPU in *table*, with those of *base* for missing keys."""
         if table.driver is None and table.gpu is None:
             return base
         from lockml.index.accelerators.drivers import architecture_of, parse_driver
 
         if table.driver is not None and table.driver != "none" and parse_driver(table.driver) is None:
-            self._fault((*path, "driver"), f"driver: {table.driver!r} is no NVIDIA driver, such as 550.54.14")
+            self._fault(
+                (*path, "driver"),
+                f"driver: {table.driver!r} is not an NVIDIA driver: write a version such as 550.54.14",
+            )
         if table.gpu is not None and not architecture_of(table.gpu):
-            self._fault((*path, "gpu"), f"gpu: {table.gpu!r} is no compute capability, such as 8.9, and no known model")
+            self._fault(
+                (*path, "gpu"), f"gpu: {table.gpu!r} is neither a compute capability such as 8.9 nor a known model"
+            )
         return Declared(driver=table.driver or base.driver, gpu=table.gpu or base.gpu)
 
     def _schedule(self, table: SettingsTable, zone: str, path: Sequence[str | int]) -> Schedule | None:
         if table.cron is not None and table.every is not None:
-            self._fault((*path, "every"), "every: does not go with cron")
+            self._fault((*path, "every"), "every: cannot be combined with cron")
             return None
         if table.every is not None:
             every = self._duration(table.every, (*path, "every"))
             if every < timedelta(seconds=1):
-                self._fault((*path, "every"), "every: is less than 1s")
+                self._fault((*path, "every"), "every: must be at least 1s")
                 return None
             return Interval(every=every)
         if table.cron is None:
@@ -249,7 +258,7 @@ class _Reading:
         try:
             return parse_cron(table.cron, zone)
         except ScheduleError as error:
-            self._fault((*path, "cron"), f"cron: {table.cron!r} is no cron expression: {error}")
+            self._fault((*path, "cron"), f"cron: {table.cron!r} is not a cron expression: {error}")
             return None
 
     def _rules(self, tables: Sequence[Mapping[str, Any]], path: Sequence[str | int]) -> Iterator[IgnoreRule]:
@@ -261,7 +270,7 @@ class _Reading:
                 self._faults.append((error.subject, f"ignore: {error.problem}"))
 
     def _root_rules(self, document: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-        """Return the rules that hold in ``check`` too."""
+        """Return the rules that apply to ``check``, too."""
         return self._convert(document.get("ignore", []), list[dict[str, Any]], ("ignore",)) or []
 
     def _common_rules(
@@ -274,7 +283,7 @@ class _Reading:
     def _duration(self, text: str, path: Sequence[str | int]) -> timedelta:
         found = parse_duration(text)
         if found is None:
-            self._fault(path, f"{path[-1]}: {text!r} is no length of time: write 30s, 5m, 6h or 90d")
+            self._fault(path, f"{path[-1]}: {text!r} is not a duration: write 30s, 5m, 6h or 90d")
         return found or timedelta(0)
 
     def _retention(self, text: str) -> timedelta | None:
@@ -283,8 +292,8 @@ class _Reading:
     def _zone(self, name: str, path: Sequence[str | int]) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError, KeyError):  # it raises all of them for what is no zone
-            self._fault((*path, "timezone"), f"timezone: there is no {name!r}: write a name such as Europe/Berlin")
+        except (ValueError, OSError, KeyError):  # it raises all of them for an unknown zone
+            self._fault((*path, "timezone"), f"timezone: unknown zone {name!r}: write a name such as Europe/Berlin")
             return "UTC"
         return name
 
@@ -294,16 +303,16 @@ class _Reading:
         try:
             begin, end = (time.fromisoformat(part) for part in table.quiet.split("-"))
             if begin.tzinfo is not None or end.tzinfo is not None:
-                raise ValueError("timezone = says whose clock it is")
+                raise ValueError("timezone = names the zone")
         except ValueError:
-            self._fault((*path, "quiet"), f"quiet: {table.quiet!r} are no hours: write 22:00-07:00")
+            self._fault((*path, "quiet"), f"quiet: {table.quiet!r} is not a range of hours: write 22:00-07:00")
             return None
         return begin, end
 
     def _expanded(self, text: str, path: Sequence[str | int]) -> str:
-        """Return *text* with the values of the variables that it names, so that no secret stands in the file.
+        """Return *text* with the values of the variables that it names, which keeps secrets out of the file.
 
-        In the addresses of the store and of the broker a value is percent-encoded, but where it is the whole address.
+        In addresses of the store and of the broker a value is percent-encoded, unless it is the entire address.
         """
         whole = re.fullmatch(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)", text) is not None
 
@@ -320,11 +329,11 @@ class _Reading:
         names = [table.get("name") for table in tables if isinstance(table, dict)]
         for number, name in enumerate(names):
             if isinstance(name, str) and name in names[:number]:
-                self._fault(("audit", key, number, "name"), f"the name {name!r} is there already")
+                self._fault(("audit", key, number, "name"), f"the name {name!r} is used twice")
 
 
 def _choice(table: SettingsTable, base: Choice) -> Choice:
-    """Return which extras and groups *table* means, those of *base* where it names none."""
+    """Return the extras and groups of *table*, or those of *base* if it names none."""
     return Choice(
         extras=frozenset(table.extras) or base.extras,
         groups=frozenset(table.groups) or base.groups,
@@ -333,7 +342,7 @@ def _choice(table: SettingsTable, base: Choice) -> Choice:
 
 
 def _worded(problem: str) -> str:
-    """Return what msgspec says in the words of TOML."""
+    """Return an error of msgspec in the words of TOML."""
     words = {
         "`object`": "a table",
         "`array`": "an array",
@@ -344,5 +353,5 @@ def _worded(problem: str) -> str:
     for word, ours in words.items():
         problem = problem.replace(word, ours)
     if "matching regex" in problem:
-        return "is no length of time: write 30s, 5m, 6h or 90d"  # nothing else has a pattern
+        return "is not a duration: write 30s, 5m, 6h or 90d"  # nothing else has a pattern
     return problem[0].lower() + problem[1:]

@@ -1,7 +1,7 @@
-"""When a target is due: a cron expression in a time zone, or an interval, in; ticks out.
+"""The ticks of a schedule: a cron expression in a time zone, or an interval.
 
-A tick is the moment that names a run, the same for everybody who works it out: intervals count from 1970-01-01T00:00Z,
-and what spreads the load (jitter) moves the start and not the tick.
+A tick is the time that identifies a run. Every process computes the same ticks: intervals count from 1970-01-01T00:00Z,
+and jitter, which spreads the load, moves the start and not the tick.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ScheduleError(Exception):
-    """A cron expression that is no schedule; the text says why.
+    """An invalid cron expression; the text has the reason.
 
-    Internal: never reaches the user; reading the fleet file makes a FleetError of it.
+    Internal: never reaches the user; the parser of the fleet file turns it into a FleetError.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cron:
-    """A five-field cron *expression*, as crontab(5) and Debian's cron have it, on the clock of a *zone*."""
+    """A cron *expression* of five fields, crontab(5), in the time *zone*."""
 
     expression: str
     zone: str = "UTC"
@@ -48,7 +48,7 @@ class Cron:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """Every so often."""
+    """A fixed interval."""
 
     every: timedelta
 
@@ -64,18 +64,18 @@ Schedule = Cron | Interval
 
 
 def parse_cron(expression: str, zone: str) -> Cron:
-    """Return the schedule; raises ScheduleError for an expression that is none, or that never comes true."""
+    """Parse *expression*; raises ScheduleError if it is invalid or never matches."""
     try:
         next(CronSim(expression, datetime(2026, 1, 1, tzinfo=ZoneInfo(zone))))
     except CronSimError as error:
         raise ScheduleError(str(error)) from error
     except StopIteration as error:
-        raise ScheduleError("it never comes true") from error
+        raise ScheduleError("it never matches") from error
     return Cron(expression=expression, zone=zone)
 
 
 def parse_schedule(text: str) -> Schedule | None:
-    """Return the schedule that `str` made *text* of, None for any other text."""
+    """Parse the `str` of a schedule; return None for any other text."""
     found = re.fullmatch(r"every (?P<count>\d{1,9})(?P<unit>[smhd])|(?P<cron>.+) \((?P<zone>[^()]+)\)", text)
     if found is None:
         return None
@@ -84,7 +84,7 @@ def parse_schedule(text: str) -> Schedule | None:
         return Interval(every=timedelta(seconds=seconds)) if seconds else None
     try:
         return parse_cron(found["cron"], found["zone"])
-    except (ScheduleError, ValueError, OSError, KeyError):  # ZoneInfo raises these for what is no zone
+    except (ScheduleError, ValueError, OSError, KeyError):  # ZoneInfo raises these for an unknown zone
         return None
 
 
@@ -98,7 +98,7 @@ def next_tick(schedule: Schedule, after: datetime) -> datetime:
 
 
 def latest_tick(schedule: Schedule, now: datetime) -> datetime | None:
-    """Return the last tick that is not later than *now*, in UTC, None where none was in four years."""
+    """Return the last tick at or before *now*, in UTC, None if there was none in four years."""
     match schedule:
         case Interval(every=every):
             return _EPOCH + ((now - _EPOCH) // every) * every
@@ -109,9 +109,9 @@ def latest_tick(schedule: Schedule, now: datetime) -> datetime | None:
 
 
 def delay_of(schedule: Schedule, name: str, tick: datetime, jitter: timedelta) -> timedelta:
-    """Return how long after *tick* the target *name* starts: the same for everybody, spread evenly below *jitter*.
+    """Return the delay of the target *name* after *tick*: the same in every process, spread evenly below *jitter*.
 
-    It is less than half of what lies before the next tick, which must not come first.
+    It is less than half the time to the next tick, which must not come first.
     """
     spread = min(jitter, (next_tick(schedule, tick) - tick) / 2) if jitter else jitter
     drawn = hashlib.sha256(f"{name} {tick.isoformat()}".encode()).digest()

@@ -1,6 +1,6 @@
-"""The text of a TOML file and a path of keys in it in, the line that it stands on out (TOML 1.0).
+"""The line of a key in the text of a TOML file (TOML 1.0).
 
-The text was read by tomllib before, so only what is valid comes here.
+tomllib has parsed the text before, so it is valid.
 """
 
 import re
@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
-    """Return the line, from 1, of what is at *path*, or of the nearest table around it that has a line."""
+    """Return the line, from 1, of the value at *path*, or of the nearest table around it that has a line."""
     lines = dict(_key_lines(text))
     wanted = tuple(path)
     while wanted and wanted not in lines:
@@ -35,7 +35,7 @@ def _key_lines(text: str) -> Iterator[tuple[Path, int]]:
     """Yield the path of each table and key with its line."""
     table: Path = ()
     counts: dict[Path, int] = {}
-    inner: list[list[Path | int | None]] = []  # for every open bracket: the path of what it holds, and the index in it
+    inner: list[list[Path | int | None]] = []  # for every open bracket: the path of its content, and the index in it
     last: Path = ()
     for token in _TOKEN.finditer(text):
         line = text.count("\n", 0, token.start() + len(token[0]) - len(token[0].lstrip())) + 1
@@ -66,7 +66,7 @@ def _path(value: "Path | int | None") -> Path:
 
 
 def _element(inner: "Sequence[Sequence[Path | int | None]]", last: Path) -> Path:
-    """Return the path of what an opening bracket begins: an element of the array around it, or a key's value."""
+    """Return the path of what an opening bracket begins: an element of the array around it, or the value of a key."""
     if inner and isinstance(inner[-1][1], int):
         return (*_path(inner[-1][0]), inner[-1][1])
     return last

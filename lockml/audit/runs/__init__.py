@@ -1,1 +1,1 @@
-"""Who runs what when: scheduler, dispatcher, workers, and one run of one target."""
+"""Scheduler, dispatcher and workers, and one run of one target."""

@@ -1,4 +1,4 @@
-"""A fleet and a store in, runs done out: claimed, looked at, recorded and told."""
+"""The runs of a fleet on one host: claim, check, record, notify."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,17 +27,17 @@ from lockml.subjects.open import engine_of_environment
 __all__ = ["Auditor", "Reload"]
 
 _MOST_ATTEMPTS: Final = 3
-_ENDED: Final = f"{_MOST_ATTEMPTS} attempts ended without a result: each time the process that looked at it was ended"
-_RENEWAL: Final = timedelta(seconds=15)  # after which claims are renewed while runs are waited for
+_ENDED: Final = f"{_MOST_ATTEMPTS} attempts ended without a result: the process that checked it was killed each time"
+_RENEWAL: Final = timedelta(seconds=15)  # between two renewals of claims during runs
 
 Reload = Callable[[], Fleet | None]
-"""What returns the fleet where its file has changed, None where it has not; it may raise LockmlError."""
+"""Returns the fleet if its file has changed, else None; may raise LockmlError."""
 
 
 class Auditor:
-    """Does the runs of one fleet that are this host's.
+    """The runs of one fleet on this host.
 
-    *claims* are those of this process, *undiscovered* says why nothing could be discovered the last time.
+    *claims* are those of this process, *undiscovered* is why the last discovery failed, None if it did not.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Auditor:
         self._cache = RunCache(context.cache)
 
     def now(self) -> datetime:
-        """Return the time by this audit's clock."""
+        """Return the time of this audit's clock."""
         return self._context.clock()
 
     def replace_fleet(self, fleet: Fleet) -> None:
-        """Go on with *fleet*."""
+        """Use *fleet* from now on."""
         self.fleet = fleet
         self.recorder.rules = fleet.notify
 
     def reload_fleet(self, reload: Reload) -> None:
-        """Go on with the fleet that *reload* returns; where it raises LockmlError, log that and keep the fleet."""
+        """Use the fleet that *reload* returns; if it raises LockmlError, log that and keep the fleet."""
         try:
             fleet = reload()
             if fleet is not None:
@@ -74,13 +74,13 @@ class Auditor:
             self.log.once("fleet", str(error))
 
     def host_targets(self, now: datetime) -> tuple[AuditTarget, ...]:
-        """Return this host's targets, those that discovery finds now among them, and keep them in the store."""
+        """Return the targets of this host, with those that discovery finds now, and store them."""
         host = self._context.host
         own = [target for target in self.fleet.targets if target.belongs_to(host)]
         found, failed = self._discovered(host)
         try:
             self._keep_targets(now)
-            if failed:  # what was there is looked at, and found to be away
+            if failed:  # check what was there: the run reports that it is unreachable
                 stored = [target for target in all_targets(self.fleet, self.store) if target.rule is not None]
                 return (*own, *(target for target in stored if target.host == host))
             self.store.targets.put(found, now)
@@ -92,12 +92,12 @@ class Auditor:
         return (*own, *found)
 
     def fleet_targets(self, now: datetime) -> tuple[AuditTarget, ...]:
-        """Return the targets of all hosts, and keep those of the fleet file in the store; raises StoreError."""
+        """Return the targets of all hosts and store those of the fleet file; raises StoreError."""
         self._keep_targets(now)
         return tuple(all_targets(self.fleet, self.store))
 
     def find_target(self, name: str) -> AuditTarget | None:
-        """Return the target of that *name* on whatever host, None where there is none any more; raises StoreError."""
+        """Return the target *name* on any host, None if it is gone; raises StoreError."""
         return find_target(self.fleet, self.store, name)
 
     def _keep_targets(self, now: datetime) -> None:
@@ -105,7 +105,7 @@ class Auditor:
         self.store.targets.retire([target.name for target in self.fleet.targets], now, rule=None)
 
     def _discovered(self, host: str) -> tuple[list[AuditTarget], bool]:
-        """Return what discovery finds, and whether the engine did not answer."""
+        """Return the discovered targets, and whether the engine failed to respond."""
         rules = [rule for rule in self.fleet.discovery if not rule.settings.hosts or host in rule.settings.hosts]
         if not rules:
             return [], False
@@ -124,17 +124,17 @@ class Auditor:
         return self.store.history.last_ticks()
 
     def ticks_with_run(self, name: str, ticks: Sequence[datetime]) -> set[datetime]:
-        """Return those *ticks* of the target of that *name* that have a run; raises StoreError."""
+        """Return those *ticks* of the target *name* that have a run; raises StoreError."""
         return self.store.history.ticks(name, ticks)
 
     def requests(self) -> Mapping[str, datetime]:
-        """Return the ticks that somebody asked for, by target; raises StoreError."""
+        """Return the requested ticks by target; raises StoreError."""
         return self.store.requests.all(self.now())
 
     def claim(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> bool:
-        """Claim a tick and say whether it is to be done; a store that does not answer keeps nobody from looking.
+        """Claim a tick and say whether to run it; without a response of the store, it is run.
 
-        A tick that several processes have ended at is not tried again: that is its result.
+        A tick during which several processes were killed is not tried again: that is its result.
         """
         try:
             attempt = self.claims.claim(target, tick)
@@ -151,7 +151,7 @@ class Auditor:
         return True
 
     def work(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> Work:
-        """Return the run of *target* that is due at *tick*; one that its schedule does not have was asked for."""
+        """Return the run of *target* that is due at *tick*; a tick outside its schedule was requested."""
         if trigger == "schedule" and latest_tick(target.settings.schedule, tick) != tick:
             trigger = "manual"
         return work_of(self.fleet, target, tick, trigger, self._context.host)
@@ -161,7 +161,7 @@ class Auditor:
         return failed_result(self.work(target, tick, trigger), _ENDED, now, now)
 
     def run(self, target: AuditTarget, tick: datetime, trigger: Trigger) -> tuple[RunResult, Recorded | None] | None:
-        """Do one run in this process, None where its tick has one or somebody is at it."""
+        """Run *tick* in this process; return None if it has a run or another process runs it."""
         if not self.claim(target, tick, trigger):
             return None
         result = run_target(self.work(target, tick, trigger), self._cache, self._context.clock)
@@ -174,9 +174,9 @@ class Auditor:
         processes: int,
         done: Callable[[RunResult, Recorded | None], None],
     ) -> None:
-        """Do a run of each of *targets*, several at once, and call *done* with each result, one at a time.
+        """Run each of *targets*, several at once, and call *done* with each result, one at a time.
 
-        What goes wrong with the keeping of a result is raised once all are done.
+        An error while storing a result is raised after all runs.
         """
         claimed = [target for target in targets if self.claim(target, tick, "manual")]
         if not claimed:
@@ -194,7 +194,7 @@ class Auditor:
             raise faults[0]
 
     def _results(self, pool: ProcessPool, targets: Sequence[AuditTarget], tick: datetime) -> Iterator[RunResult]:
-        """Yield the result of each of *targets* as *pool* has it; a run whose process was ended is done again."""
+        """Yield the result of each of *targets* when *pool* has it; repeat a run whose process was killed."""
         finished: SimpleQueue[tuple[AuditTarget, RunResult | None]] = SimpleQueue()
 
         def submit(target: AuditTarget) -> None:
@@ -219,15 +219,15 @@ class Auditor:
             yield result or self._ended(target, tick, "manual")
 
     def record(self, result: RunResult) -> None:
-        """Keep *result*, in the spool where the store does not answer."""
+        """Store *result*, or spool it if the store does not respond."""
         self.recorder.record(result)
 
     def flush_spool(self) -> None:
-        """Give the store the results that wait in the spool, as far as it answers; raises StoreError."""
+        """Store the results that wait in the spool; raises StoreError."""
         self.recorder.flush()
 
     def deliver_until(self, stopped: threading.Event) -> None:
-        """Tell what is due, again and again, until *stopped*: for a thread of its own, as an address may take long."""
+        """Send messages that are due until *stopped*; run it in a thread, as an address may be slow."""
         while not stopped.wait(2.0):
             try:
                 self.deliver()
@@ -235,12 +235,12 @@ class Auditor:
                 self.log.once("delivery", f"{type(error).__name__}: {error}")
 
     def deliver(self, *, paced: bool = True) -> list[str]:
-        """Tell what is due, and return why something could not be told; raises StoreError."""
+        """Send messages that are due and return the errors; raises StoreError."""
         rules = {rule.name: rule for rule in self.fleet.notify}
         return self._delivery.deliver(rules, self.now(), self.fleet.base_url, paced=paced)
 
     def prune(self) -> None:
-        """Take away what is older than the fleet keeps; raises StoreError."""
+        """Delete runs that are older than the retention; raises StoreError."""
         if self.fleet.retention is not None:
             count = self.store.runs.prune(self.now() - self.fleet.retention)
             if count:

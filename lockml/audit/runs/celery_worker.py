@@ -1,7 +1,7 @@
-"""A queue in, runs done out (Celery): where one machine is not enough.
+"""The runs of several machines, from queues (Celery).
 
-What only one host can look at is on that host's queue, everything else on one for all. A message names a target and a
-tick and nothing else: who gets it twice, late or after somebody else finds the tick's run in the store, or the claim.
+A target that only one host can check is on the queue of that host, any other on a queue for all. A message names only a
+target and a tick: a worker that gets it twice or late finds the run of the tick, or its claim, in the store.
 """
 
 from collections.abc import Callable
@@ -21,21 +21,21 @@ __all__ = ["ANY", "DISCOVER", "RUN", "add_tasks", "host_queue", "make_queue", "q
 ANY: Final = "lockml.any"
 RUN: Final = "lockml.run"
 DISCOVER: Final = "lockml.discover"
-_VISIBLE: Final = 3600  # seconds after which Redis gives a message that nobody acknowledged to another worker
+_VISIBLE: Final = 3600  # seconds after which Redis gives an unacknowledged message to another worker
 
 
 def host_queue(host: str) -> str:
-    """Return the queue of what only *host* can look at."""
+    """Return the queue of targets that only *host* can check."""
     return f"lockml.host.{host}"
 
 
 def queue_of(target: AuditTarget) -> str:
-    """Return the queue that the runs of *target* are put on."""
+    """Return the queue for runs of *target*."""
     return host_queue(target.host) if target.host is not None else ANY
 
 
 def make_queue(broker: str) -> Celery:
-    """Return the application that speaks to *broker*, with settings under which no message is lost."""
+    """Return the Celery application for *broker*, with settings that lose no message."""
     app = Celery("lockml", broker=broker)
     app.conf.update(
         task_acks_late=True,
@@ -43,7 +43,7 @@ def make_queue(broker: str) -> Celery:
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,  # whoever reaches the broker could end workers and read their settings
+        worker_enable_remote_control=False,  # a user of the broker could stop workers and read their settings
         worker_send_task_events=False,
         task_send_sent_event=False,
         broker_connection_retry_on_startup=True,
@@ -60,8 +60,8 @@ def make_queue(broker: str) -> Celery:
 
 
 def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Reload]]) -> None:
-    """Declare what workers do, each process of them by an auditor of its own, and the fleet file as it is then."""
-    auditors: dict[int, tuple[Auditor, Reload]] = {}  # by process, as Celery forks them after this
+    """Declare the tasks of workers; each process has its own auditor and reads the fleet file again."""
+    auditors: dict[int, tuple[Auditor, Reload]] = {}  # by process: Celery forks after this
 
     def current() -> Auditor:
         number = process_number()
@@ -82,7 +82,7 @@ def add_tasks(app: Celery, make_auditor: Callable[[], tuple[Auditor, Reload]]) -
 
 
 def run_tick(auditor: Auditor, name: str, tick: datetime) -> None:
-    """Do one run, unless a later tick is due by now and nobody has begun with this one."""
+    """Run *tick*, unless a later one is due by now and no process has begun this one."""
     target = auditor.find_target(name)
     if target is None:
         auditor.log("unknown-target", target=name)

@@ -1,7 +1,7 @@
-"""A fleet and the clock in, ticks on the queues of workers out: the beat of several hosts.
+"""The scheduler of several hosts: it puts ticks that are due on the queues of workers.
 
-It claims nothing and remembers nothing that it could not lose: what has no run and no claim is put on its queue again,
-when the queue is empty or when it waits for too long. So a broker may lose everything, and two may beat at once.
+It has no claims, and may lose its state: a tick without a run and a claim is queued again when the queue is empty or
+the tick waits for too long. So a broker may lose everything, and two schedulers may run at once.
 """
 
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from lockml.common.errors import InputError, StoreError
 
 __all__ = ["Dispatcher", "Queue", "QueueError", "require_hosts"]
 
-_GRACE: Final = timedelta(seconds=10)  # that a message may take from its queue to a claim
-_PATIENCE: Final = timedelta(minutes=30)  # after which it is put on its queue again, whatever that holds
-_WATCHED: Final = timedelta(days=1)  # for which a tick without a run is seen to
+_GRACE: Final = timedelta(seconds=10)  # from the queue to a claim
+_PATIENCE: Final = timedelta(minutes=30)  # after which a tick is queued again, whatever the queue holds
+_WATCHED: Final = timedelta(days=1)  # how long a tick without a run is watched
 
 
 class QueueError(Exception):
-    """The broker does not answer; the text says why.
+    """An error of the broker; the text has the reason.
 
     Internal: never reaches the user; the dispatcher logs it and tries again.
     """
 
 
 class Queue(Protocol):
-    """Where ticks are put for workers; every method raises QueueError."""
+    """The queues of workers; every method raises QueueError."""
 
     def put(self, target: AuditTarget, tick: datetime) -> None:
         """Put a tick of *target* on its queue."""
 
     def ask_discovery(self, host: str) -> None:
-        """Ask *host* to look for what its engine runs."""
+        """Ask *host* for the containers that its engine runs."""
 
     def waiting(self, target: AuditTarget) -> int:
-        """Return how many messages wait on the queue of *target*."""
+        """Return the number of messages on the queue of *target*."""
 
 
 @dataclass(slots=True)
@@ -48,19 +48,19 @@ class _Sent:
 
 
 def require_hosts(fleet: Fleet) -> None:
-    """Raise InputError for a target that one host alone can look at, and that does not say which."""
+    """Raise InputError for a target that only one host can check, without that host."""
     for target in fleet.targets:
         if target.subject.kind in HOST_BOUND and target.host is None:
-            text = f"is a {target.subject.kind}, which only the host that has it can look at"
-            raise InputError(f"target {target.name!r}", text, hint='say which: hosts = ["gpu-1"]')
+            text = f"is a {target.subject.kind}, which only its host can check"
+            raise InputError(f"target {target.name!r}", text, hint='name the host: hosts = ["gpu-1"]')
     for rule in fleet.discovery:
         if not rule.settings.hosts:
             hint = 'say them: hosts = ["gpu-1", "gpu-2"]'
-            raise InputError(f"rule {rule.name!r}", "does not say on which hosts it looks", hint=hint)
+            raise InputError(f"rule {rule.name!r}", "names no hosts", hint=hint)
 
 
 class Dispatcher:
-    """Puts what is due on *queue*, also of a fleet that *reload* returns meanwhile."""
+    """Puts ticks that are due on *queue*, with the fleet that *reload* returns."""
 
     def __init__(self, auditor: Auditor, queue: Queue, reload: Reload) -> None:
         self._auditor = auditor
@@ -75,7 +75,7 @@ class Dispatcher:
         self._prunings = Throttle(timedelta(hours=1))
 
     def step(self, now: datetime) -> None:
-        """Do what is due at *now*; what the store or the broker does not answer to is done at the next step."""
+        """Do what is due at *now*; after an error of the store or the broker, the next step does it."""
         try:
             if self._refreshes.due(now):
                 self._targets.refresh(now)
@@ -106,12 +106,12 @@ class Dispatcher:
         self._queue.put(target, tick)
         before = self._sent.get((target.name, tick))
         for key in [key for key in self._sent if key[0] == target.name and key[1] < tick]:
-            del self._sent[key]  # a worker that comes late looks once, not once for each tick
+            del self._sent[key]  # a late worker runs once, not once for each tick
         self._sent[target.name, tick] = _Sent(target, before.first if before is not None else now, now)
         self._targets.mark(target.name, tick)
 
     def _put_lost(self, now: datetime) -> None:
-        """Put again what should have had a run by now, or a claim."""
+        """Queue ticks again that should have a run or a claim by now."""
         for claim in self._claims.expired(now):
             target = self._targets.get(claim.target)
             if target is not None:
@@ -123,7 +123,7 @@ class Dispatcher:
         running = {(claim.target, claim.tick) for claim in self._claims.running(now)}
         self._sent = {key: sent for key, sent in self._sent.items() if key not in ran and now - sent.first <= _WATCHED}
         lost = [key for key, sent in self._sent.items() if key not in running and self._is_lost(sent, now)]
-        for name, tick in lost:  # all are found before the first is put, as a queue is not empty any more then
+        for name, tick in lost:  # find all before the first is put: the queue is not empty after that
             self._log("sent-again", target=name, tick=tick.isoformat())
             self._put(self._sent[name, tick].target, tick, now)
 

@@ -1,4 +1,4 @@
-"""A fleet and the clock in, the targets that are due and their ticks out."""
+"""The targets of a fleet that are due, with their ticks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,14 +16,14 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Throttle:
-    """Says when something is to be done again: at once, then after *pause* at the earliest."""
+    """Limits how often something is done: at once, then after *pause* at the earliest."""
 
     def __init__(self, pause: timedelta) -> None:
         self._pause = pause
         self._next: datetime | None = None
 
     def due(self, now: datetime) -> bool:
-        """Say whether it is time, and if so begin the pause."""
+        """Say whether it is due, and if so begin the pause."""
         if self._next is not None and now < self._next:
             return False
         self._next = now + self._pause
@@ -43,7 +43,7 @@ class DueTargets:
         self._questions = Throttle(timedelta(seconds=2))
 
     def refresh(self, now: datetime) -> None:
-        """Read the fleet file where it changed, find what there is, and which ticks have runs; raises StoreError."""
+        """Read a changed fleet file, find the targets, and which ticks have runs; raises StoreError."""
         self._auditor.reload_fleet(self._reload)
         self._targets = {target.name: target for target in self._find(now)}
         for name, tick in self._auditor.last_ticks().items():
@@ -51,18 +51,18 @@ class DueTargets:
                 self.mark(name, tick)
 
     def get(self, name: str) -> AuditTarget | None:
-        """Return the target of that *name*, None where there is none any more."""
+        """Return the target *name*, None if it is gone."""
         return self._targets.get(name)
 
     def due(self, now: datetime) -> Iterator[tuple[AuditTarget, datetime]]:
-        """Yield each target that is to be looked at by *now*, with the tick, until it is marked.
+        """Yield each target that is due at *now* with its tick, until it is marked.
 
-        What somebody asked for comes first; a store that does not answer keeps nobody from looking at what is due.
+        Requested runs come first; without a response of the store, scheduled runs go on.
         """
         if self._questions.due(now):
             with suppress(StoreError):
                 self._requests = self._auditor.requests()
-        for name, asked in self._requests.items():  # one of a clock that is ahead waits: no tick of ours is skipped
+        for name, asked in self._requests.items():  # a request by a fast clock waits: it must skip no tick
             if name in self._targets and self._last.get(name, _NEVER) < asked <= now:
                 yield self._targets[name], asked
         for target in self._targets.values():
@@ -73,5 +73,5 @@ class DueTargets:
                 yield target, tick
 
     def mark(self, name: str, tick: datetime) -> None:
-        """Note that *tick* of the target of that *name*, and what lay before it, is done or begun."""
+        """Note that *tick* of the target *name*, and any before it, is done or begun."""
         self._last[name] = max(tick, self._last.get(name, tick))

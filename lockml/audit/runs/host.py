@@ -1,11 +1,14 @@
-"""This machine: its name, clock, processes, variables and files, the outside of what is otherwise pure."""
+"""This machine: its name, clock, processes, variables and files, for code that is otherwise pure."""
 
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from lockml.common.errors import InputError
 
 __all__ = [
     "Clock",
@@ -21,19 +24,20 @@ __all__ = [
     "process_runs",
     "read_beside",
     "read_file",
+    "require_temporary_folder",
     "utc_now",
     "variables",
 ]
 
 Clock = Callable[[], datetime]
-"""What returns the moment that it is called at, in UTC."""
+"""Returns the current time in UTC."""
 
 FileState = tuple[int, int]
-"""When a file was changed last, in nanoseconds, and its size in bytes: others for a file that was written since."""
+"""The modification time of a file in nanoseconds and its size in bytes, which differ after a change."""
 
 
 def utc_now() -> datetime:
-    """Return the time: the only clock of audit."""
+    """Return the time: the only clock of an audit."""
     return datetime.now(UTC)
 
 
@@ -43,12 +47,12 @@ def variables() -> Mapping[str, str]:
 
 
 def host_name() -> str:
-    """Return what this machine is called."""
+    """Return the name of this machine."""
     return os.environ.get("LOCKML_HOST") or socket.gethostname()
 
 
 def process_name(host: str) -> str:
-    """Return what names this process of *host* among all that there ever were."""
+    """Return the name of this process of *host*, unique over all time."""
     return f"{host} {os.getpid()} {_start_of(os.getpid())}"
 
 
@@ -58,7 +62,7 @@ def process_number() -> int:
 
 
 def process_runs(name: str, host: str) -> bool:
-    """Say whether the process that *name* names may be running: one of another host may."""
+    """Say whether the process *name* may be running, as one of another host always may."""
     theirs, number, started = name.rsplit(" ", 2)
     if theirs != host:
         return True
@@ -66,12 +70,21 @@ def process_runs(name: str, host: str) -> bool:
 
 
 def _start_of(number: int) -> str:
-    """Return when a process started, in ticks since this machine did, proc(5), with that start's identifier."""
+    """Return the boot identifier and the start of a process in ticks since boot, proc(5)."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc', str(number), 'stat').read_text().rpartition(')')[2].split()[19]}"
     except (OSError, IndexError):
         return "-"
+
+
+def require_temporary_folder() -> None:
+    """Raise InputError where this machine has no folder for temporary files."""
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        hint = "set TMPDIR to a folder that this user may write to"
+        raise InputError("TMPDIR", "no folder for temporary files is usable", hint=hint) from error
 
 
 def read_file(file: Path) -> bytes:
@@ -80,7 +93,7 @@ def read_file(file: Path) -> bytes:
 
 
 def read_beside(file: Path, name: str) -> bytes | None:
-    """Return what the file *name* in the folder of *file* says, None where it is none or larger than 16 MiB."""
+    """Return the content of *name* beside *file*, None if there is no such file or it is larger than 16 MiB."""
     path = file.parent / name
     try:
         return path.read_bytes() if path.is_file() and path.stat().st_size <= 16 << 20 else None
@@ -100,12 +113,12 @@ def file_exists(file: Path) -> bool:
 
 
 def lies_in(folder: Path, file: Path) -> bool:
-    """Say whether *file* lies in *folder*, links followed."""
+    """Say whether *file* is in *folder*, links followed."""
     return file.resolve().is_relative_to(folder.resolve())
 
 
 def is_time_limit(error: Exception) -> bool:
-    """Say whether *error* is what Celery raises in a task that takes too long; no error is without Celery."""
+    """Say whether *error* is what Celery raises in a task that takes too long."""
     try:
         from celery.exceptions import SoftTimeLimitExceeded
     except ImportError:
@@ -115,9 +128,9 @@ def is_time_limit(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostContext:
-    """Where and when an audit is done: on *host*, by its *clock*.
+    """The *host* of an audit, with its *clock*.
 
-    What is immutable is kept in the folder *cache*, None for nowhere; results that the store does not take in *spool*.
+    *cache* is the folder for immutable data, None for nowhere, *spool* that for results that the store does not take.
     """
 
     cache: Path | None
@@ -127,5 +140,5 @@ class HostContext:
 
     @property
     def owner(self) -> str:
-        """What names this process."""
+        """The name of this process."""
         return process_name(self.host)

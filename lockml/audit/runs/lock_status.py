@@ -1,7 +1,7 @@
-"""A lock in; its status today out: its inputs, what the index says of its pins, and its base image.
+"""The status of a lock today: its inputs, what the index says of its pins, and its base image.
 
-What the index and the registry say is kept for a while, also that they did not answer, so that two hundred targets of
-one lock ask once. What cannot be determined is unknown, and never taken for good.
+Answers of the index and the registry are cached for a while, errors too, so that two hundred targets of one lock ask
+once. What cannot be determined is unknown, never in order.
 """
 
 import hashlib
@@ -37,20 +37,20 @@ from lockml.subjects.open import KINDS, SubjectName, image_layers
 __all__ = ["LOCK_STATUSES", "LockStatus", "LockStatusSettings", "check_lock_status"]
 
 LOCK_STATUSES: Final = "standing-2"
-"""What their folder is called in that of the cache."""
+"""The name of their folder in the cache."""
 
-_MAX_BYTES: Final = 1 << 26  # of what is cached of one lock
-_RETRY: Final = timedelta(minutes=5)  # after which an index that did not answer is asked again
+_MAX_BYTES: Final = 1 << 26  # of the cached status of one lock
+_RETRY: Final = timedelta(minutes=5)  # until an index that failed is asked again
 _PLAIN: Final = (".in", ".txt")
-_INPUTS_AGE: Final = timedelta(seconds=60)  # for which two hundred targets of one lock read its inputs once
+_INPUTS_AGE: Final = timedelta(seconds=60)  # how long the targets of one lock share its inputs
 _OF_INDEX: Final[tuple[FindingKind, ...]] = ("newer-release", "yanked", "withdrawn", "file-gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockStatusSettings:
-    """What is asked: the index unless not *asked*, again after *every*.
+    """Whether the index is *asked*, and after which time again (*every*).
 
-    *base_image* is KIND:NAME, where today's base image is, None for nowhere.
+    *base_image* is KIND:NAME, the place of today's base image, None if there is none.
     """
 
     asked: bool
@@ -59,9 +59,9 @@ class LockStatusSettings:
 
 
 class LockStatus(msgspec.Struct, kw_only=True, rename={"asked_at": "told", "transient": "passing"}):
-    """What was found of a lock, and what could not be determined; *asked_at* is when others were asked.
+    """The findings about a lock, with what could not be determined; *asked_at* is when the servers were asked.
 
-    A *transient* one lacks the answer of somebody who usually gives one, and who is asked again soon.
+    A *transient* status lacks the answer of a server that usually responds, and is asked again soon.
     """
 
     asked_at: datetime
@@ -87,15 +87,13 @@ def check_lock_status(read: LockFile, settings: LockStatusSettings, cache: RunCa
 
 
 def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]:
-    """Return what the requirement files ask for today and the lock does not meet, or why that is unknown."""
+    """Return the requirements of today's files that the lock does not meet, or why they are unknown."""
     origins = sorted({each.origin for each in lock.requirements})
     plain = [each for each in origins if PurePath(each).suffix in _PLAIN and file_exists(file.parent / each)]
     unknown: list[Unknown] = []
     others = [each for each in origins if each not in plain]
     if others:
-        reason = (
-            f"{', '.join(others)}: only requirement files beside the lock are read; `lockml compile --check` reads all"
-        )
+        reason = f"{', '.join(others)}: only requirement files beside the lock are read; use `lockml compile --check`"
         unknown.append(Unknown(kinds=("lock-outdated",), reason=reason))
     try:
         named = InputFiles(files=tuple(str(file.parent / each) for each in plain))
@@ -108,7 +106,7 @@ def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]
     if not unmet:
         return [], unknown
     found = hashlib.sha256("\n".join(unmet).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    fix = "lockml compile, then build and start anew"
+    fix = "lockml compile, then rebuild and restart"
     detail = redact("; ".join(unmet))
     return [
         Finding(kind="lock-outdated", name=file.name, severity="warning", found=found, detail=detail, fix=fix)
@@ -116,7 +114,7 @@ def _check_inputs(lock: Lock, file: Path) -> tuple[list[Finding], list[Unknown]]
 
 
 def _outside_status(read: LockFile, settings: LockStatusSettings, cache: Path | None, now: datetime) -> LockStatus:
-    """Return what the index and the registry say of the lock, from the cache while that is young."""
+    """Return what the index and the registry say of the lock, from the cache if that is recent."""
     asked = f"{settings.asked} {settings.base_image} {read.key}"
     name = hashlib.sha256(asked.encode()).hexdigest()
     cached = _cached_status(cache, name)
@@ -128,7 +126,7 @@ def _outside_status(read: LockFile, settings: LockStatusSettings, cache: Path | 
     if settings.base_image is not None:
         _ask_base_image(read.lock, settings.base_image, found)
     if cache is not None:
-        with suppress(OSError), PrivateFolder(cache / LOCK_STATUSES) as folder:  # else it is asked again
+        with suppress(OSError), PrivateFolder(cache / LOCK_STATUSES) as folder:  # without it the next run asks again
             folder.write(name, (json.dumps(msgspec.to_builtins(found)).encode("ascii"),))
     return found
 
@@ -186,7 +184,7 @@ def _ask_advisories(lock: Lock, opened: SimpleIndex, found: LockStatus) -> None:
 
 def _vulnerability(name: str, version: str, advisory: Advisory) -> Finding:
     aliases = f" ({', '.join(advisory.aliases)})" if advisory.aliases else ""
-    fixed = f", mended in {', '.join(advisory.fixed_in)}" if advisory.fixed_in else ", not mended in any release"
+    fixed = f", fixed in {', '.join(advisory.fixed_in)}" if advisory.fixed_in else ", no fixed release"
     return Finding(
         kind="vulnerability",
         name=name,
@@ -202,7 +200,7 @@ def _ask_base_image(lock: Lock, where: str, found: LockStatus) -> None:
     kind, _, name = where.partition(":")
     kinds: tuple[Literal["base-image-moved"]] = ("base-image-moved",)
     if lock.base_image is None:
-        reason = "the lock names no base image: lock with `lockml compile --base-image`"
+        reason = "the lock names no base image: use `lockml compile --base-image`"
         found.unknown.append(Unknown(kinds=kinds, reason=reason))
         return
     if kind not in KINDS or not name:
@@ -225,7 +223,7 @@ def _ask_base_image(lock: Lock, where: str, found: LockStatus) -> None:
                 severity="warning",
                 detail=f"{where} has {same} of the {len(lock.base_image.layers)} layers of the locked base image",
                 found=layers[-1] if layers else None,
-                record=f"sha256:{hashlib.sha256(chr(10).join(layers).encode()).hexdigest()}",  # moved on, it is another
-                fix="lockml compile anew, then build on the new image",
+                record=f"sha256:{hashlib.sha256(chr(10).join(layers).encode()).hexdigest()}",  # differs after each move
+                fix="lockml compile, then rebuild on the new image",
             )
         )

@@ -1,4 +1,4 @@
-"""Runs to do in, results out: processes that do several at once, and are ended where one takes too long."""
+"""A pool of processes that do several runs at once and kill a run that takes too long."""
 
 import multiprocessing
 import threading
@@ -12,23 +12,24 @@ from typing import Self
 import pebble
 
 from lockml.audit.model import RunResult
-from lockml.audit.runs.host import Clock, utc_now
+from lockml.audit.runs.host import Clock, require_temporary_folder, utc_now
 from lockml.audit.runs.run import Work, failed_result, run_target, timeout_reason
 from lockml.audit.runs.run_cache import RunCache
 
 __all__ = ["OnResult", "OnWorkerLost", "ProcessPool"]
 
 OnResult = Callable[[RunResult], None]
-"""What is called with a result, in a thread of the pool's."""
+"""Gets a result, in a thread of the pool."""
 
 OnWorkerLost = Callable[[], None]
-"""What is called where there is none, as the worker process has ended: the run is to be done again."""
+"""Called instead if the worker process ended: the run must be repeated."""
 
 
 class ProcessPool:
-    """*processes* that do runs, each with a `RunCache` of the folder *cache*; its end gives up what is not done."""
+    """A pool of *processes*, each with a `RunCache` of the folder *cache*; leaving it abandons unfinished runs."""
 
     def __init__(self, processes: int, cache: Path | None, clock: Clock = utc_now) -> None:
+        require_temporary_folder()  # processes of the pool meet at a socket there
         self._processes = processes
         self._cache = cache
         self._clock = clock
@@ -44,7 +45,7 @@ class ProcessPool:
         _end(self._pool)
 
     def submit(self, work: Work, on_result: OnResult, on_worker_lost: OnWorkerLost) -> None:
-        """Have *work* done, and one of *on_result* and *on_worker_lost* called in the end."""
+        """Start *work*; either *on_result* or *on_worker_lost* is called at its end."""
         started = self._clock()
         future = self._scheduled(work)
 
@@ -61,7 +62,7 @@ class ProcessPool:
         future.add_done_callback(settle)
 
     def _scheduled(self, work: Work) -> Future[RunResult]:
-        """Return the future of *work*; a pool that a process took with it when it ended is made anew."""
+        """Return the future of *work*, from a new pool if a process broke the last one when it ended."""
         seconds = work.target.settings.timeout.total_seconds()
         arguments = (work, self._cache)
         with self._lock:
@@ -78,7 +79,7 @@ class ProcessPool:
 
 @lru_cache(maxsize=1)
 def _cache_of_worker(folder: Path | None) -> RunCache:
-    """Return the cache that this worker process has for all its runs."""
+    """Return the cache of this worker process for all its runs."""
     return RunCache(folder)
 
 
@@ -87,5 +88,5 @@ def _run_in_worker(work: Work, cache: Path | None) -> RunResult:
 
 
 def _end(pool: pebble.ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call] # pebble leaves its type out
+    pool.stop()  # type: ignore[no-untyped-call] # pebble does not annotate it
     pool.join()

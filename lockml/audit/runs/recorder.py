@@ -1,4 +1,4 @@
-"""Results in, runs in the store out, with what is to be told of them; where the store does not answer, in the spool."""
+"""Stores results with the messages about them, or spools them if the store does not respond."""
 
 from collections.abc import Iterable
 
@@ -16,17 +16,17 @@ __all__ = ["Recorder"]
 
 
 class Recorder:
-    """Keeps results, by the rules of whom to tell."""
+    """Stores results, with messages by *rules*."""
 
     def __init__(self, store: Store, spool: Spool, rules: tuple[NotifyRule, ...], log: Log) -> None:
         self._store = store
         self._spool = spool
         self._log = log
         self.rules = rules
-        self.lost: list[str] = []  # results that could be kept nowhere, and why
+        self.lost: list[str] = []  # results that could be stored nowhere, with the reason
 
     def record(self, result: RunResult) -> Recorded | None:
-        """Keep *result* and return what was made of it, None where its tick has a run or the store does not answer."""
+        """Store *result* and return its run, None if its tick has a run or the store does not respond."""
         try:
             recorded = self._store.runs.record(result, self._messages)
         except StoreError as error:
@@ -47,7 +47,7 @@ class Recorder:
         self._log("spooled", target=result.target, file=str(file), error=reason)
 
     def flush(self) -> int:
-        """Give the store what waits in the spool, as far as it answers, and return how many results that were."""
+        """Store results of the spool and return their number."""
         count = 0
         for file, result in self._spool.waiting():
             try:

@@ -1,4 +1,4 @@
-"""A target and a tick in, the result of the run out: what `check` tells, and how the lock stands."""
+"""One run of one target: what `check` finds, and the status of the lock."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -34,12 +34,12 @@ from lockml.subjects.recompile.compare import comparing, new_salt
 
 __all__ = ["Work", "failed_result", "run_target", "timeout_reason", "work_of"]
 
-_SECONDS: Final = 20.0  # to compare the compiled modules of an image: what is found is kept for all its containers
+_SECONDS: Final = 20.0  # to compare the compiled modules of an image, once for all its containers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One run to do: all that it needs, so that it can be done by another process. *rules* say what may differ."""
+    """A run to do, with everything that another process needs for it. *rules* say what may differ."""
 
     target: AuditTarget
     tick: datetime
@@ -55,7 +55,7 @@ def work_of(fleet: Fleet, target: AuditTarget, tick: datetime, trigger: Trigger,
 
 
 def run_target(work: Work, cache: RunCache, clock: Clock) -> RunResult:
-    """Return how the run of *work* ended; whatever goes wrong with its subject or lock is its result."""
+    """Return the result of *work*; an error of its subject or lock is a result, too."""
     started = clock()
     state: RunState = "unreachable"
     try:
@@ -69,14 +69,14 @@ def run_target(work: Work, cache: RunCache, clock: Clock) -> RunResult:
             reason = timeout_reason(work)
         else:
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            reason = f"lockml broke off ({text}): this is a defect of lockml"
+            reason = f"internal error ({text}): this is a defect of lockml"
     return replace(failed_result(work, reason, started, clock()), state=state)
 
 
 class _MisconfiguredError(Exception):
-    """The lock or the fleet file has the fault *error*; the subject was not looked at.
+    """A fault of the lock or the fleet file; the subject was not checked.
 
-    Internal: never reaches the user; the run's result tells the fault.
+    Internal: never reaches the user; the result of the run has the fault.
     """
 
     def __init__(self, error: InputError) -> None:
@@ -85,10 +85,10 @@ class _MisconfiguredError(Exception):
 
 
 def _read_lock(work: Work, cache: RunCache) -> LockFile:
-    """Return the lock of *work*; a fault of it is one of the fleet and not of the subject."""
+    """Return the lock of *work*; a fault in it is a fault of the fleet, not of the subject."""
     settings = work.target.settings
     if work.target.subject.kind == "freeze" and settings.level not in (None, "names"):
-        problem = "a list of packages proves no bytes"
+        problem = "a list of packages cannot prove bytes"
         fault = InputError(f"target {work.target.name!r}", problem, hint='write level = "names"')
         raise _MisconfiguredError(fault)
     try:
@@ -105,18 +105,18 @@ def _reason(error: LockmlError) -> str:
 
 
 def timeout_reason(work: Work) -> str:
-    """Return what is said of a run that took too long."""
+    """Return the error of a run that took too long."""
     seconds = int(work.target.settings.timeout.total_seconds())
-    return f"it took longer than {seconds} seconds; timeout = in the fleet file says how long it may take"
+    return f"it took longer than {seconds} seconds; raise timeout in the fleet file"
 
 
 def failed_result(work: Work, error: str, started: datetime, finished: datetime) -> RunResult:
-    """Return the result of a run whose subject could not be looked at, for the reason *error*."""
+    """Return the result of a run that could not read its subject, with the reason *error*."""
     return replace(_result(work, started, finished), error=redact(error))
 
 
 def _result(work: Work, started: datetime, finished: datetime) -> RunResult:
-    """Return what is so of the result of *work*, however it ends."""
+    """Return the part of the result of *work* that is the same however it ends."""
     return RunResult(
         target=work.target.name,
         tick=work.tick,
@@ -161,7 +161,7 @@ def _document(reports: Sequence[DriftReport]) -> Mapping[str, Any]:
 
 
 def _reports(work: Work, read: LockFile, cache: RunCache) -> list[DriftReport]:
-    """Return what is found: of a service of Compose in each of its containers."""
+    """Return the drift report of the subject, or one for each container of a Compose service."""
     choice = work.target.settings.choice
     if choice != Choice():
         read = replace(read, lock=with_choice(read.lock, choice, str(read.path)))
@@ -198,7 +198,7 @@ def _freeze_report(target: AuditTarget, read: LockFile) -> DriftReport:
 def _compared(
     taken: Remembered, verdicts: Verdicts, read: LockFile, cache: RunCache, settings: tuple[Level, Declared]
 ) -> DriftReport:
-    """Return how the inventory differs from the lock; what is in order for an image is so for all that is the same."""
+    """Return how the inventory differs from the lock; a report without drift is cached for equal inventories."""
     level, declared = settings
     asked = f"{read.path} {read.lock.choice} {declared}"
     key = (taken.key, read.key, level, asked) if taken.key is not None else None
@@ -215,7 +215,7 @@ def _compared(
 def _lock_findings(
     work: Work, read: LockFile, cache: RunCache, now: datetime
 ) -> tuple[list[Finding], list[Accepted], tuple[Unknown, ...]]:
-    """Return what is found of the lock itself, what of it is accepted, and what could not be determined."""
+    """Return the findings about the lock, accepted ones, and what could not be determined."""
     settings = work.target.settings
     asked = LockStatusSettings(asked=work.index.asked, every=work.index.every, base_image=settings.base_image)
     status = check_lock_status(read, asked, cache, now)

@@ -1,6 +1,6 @@
-"""Lock files in, what the runs of one process share of them out; whoever does runs has one and passes it on.
+"""The cache that the runs of one process share.
 
-Two hundred targets of one lock read it once. Every part has a bound, and is kept under the digest of the lock.
+Two hundred targets of one lock read it once. Every part is bounded, and its key is the digest of the lock.
 """
 
 import hashlib
@@ -42,20 +42,20 @@ class LockFile:
 
 
 class BoundedCache(Generic[_K, _V]):
-    """At most *size* values, those that were used last."""
+    """The *size* values that were used last."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._values: OrderedDict[_K, _V] = OrderedDict()
 
     def get(self, key: _K) -> _V | None:
-        """Return the value of *key*, None where there is none any more."""
+        """Return the value of *key*, None if there is none."""
         if key in self._values:
             self._values.move_to_end(key)
         return self._values.get(key)
 
     def put(self, key: _K, value: _V) -> None:
-        """Keep *value*, and drop the one that was not used for longest where there are too many."""
+        """Keep *value*; if there are too many, drop the least recently used one."""
         self._values[key] = value
         self._values.move_to_end(key)
         if len(self._values) > self._size:
@@ -63,7 +63,7 @@ class BoundedCache(Generic[_K, _V]):
 
 
 class RunCache:
-    """What the runs of one process share; the folder *folder* has more of it, None for nowhere. Not for two threads.
+    """The cache that the runs of one process share, with a folder for more, or None. Not for two threads.
 
     *images* has inventories, *reports* those without drift by the key of the inventory, the lock's key, the level
     and the lock's name, *inputs* what the requirement files of a lock said and when, by its path and key.
@@ -79,7 +79,7 @@ class RunCache:
         self._locks: BoundedCache[Path, tuple[dict[Path, FileState | None], LockFile]] = BoundedCache(_MAX_LOCKS)
 
     def read_lock(self, path: Path) -> LockFile:
-        """Return the lock at *path*, which is read again where its file has changed; raises InputError."""
+        """Return the lock at *path*, read again if its file has changed; raises InputError."""
         cached = self._locks.get(path)
         if cached is not None and all(_state_of(file) == state for file, state in cached[0].items()):
             return cached[1]
@@ -107,7 +107,7 @@ class RunCache:
 
 
 def _state_of(file: Path) -> FileState | None:
-    """Return the state of *file*, None where there is none."""
+    """Return the state of *file*, None if there is no file."""
     try:
         return file_state(file)
     except OSError:

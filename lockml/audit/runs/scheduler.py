@@ -1,7 +1,7 @@
-"""A fleet and the clock in, runs at their ticks out: the loop of a process that audits by itself.
+"""The loop of a process with its own schedules.
 
-Everything that it knows stands in the store, so it can be ended at any moment: what was in flight is taken up again by
-whoever comes first.
+All its state is in the store, so it may be killed at any time: the first process that finds an unfinished run repeats
+it.
 """
 
 import threading
@@ -20,13 +20,13 @@ from lockml.common.errors import StoreError
 __all__ = ["Scheduler", "Submit"]
 
 Submit = Callable[[AuditTarget, datetime, OnResult, OnWorkerLost], None]
-"""A target, the tick to look at it for, and what to call in the end, in; it is done elsewhere, some time later."""
+"""Starts the run of a target and a tick elsewhere; one of the two functions is called at its end."""
 
 
 class Scheduler:
-    """Has the runs of *auditor* done as they fall due, by *submit*, also of a fleet that *reload* returns meanwhile."""
+    """Submits the runs of *auditor* when they are due, with the fleet that *reload* returns."""
 
-    LONGEST_PAUSE: Final = 0.5  # seconds between two looks at the clock
+    LONGEST_PAUSE: Final = 0.5  # seconds between two steps
 
     def __init__(self, auditor: Auditor, submit: Submit, reload: Reload) -> None:
         self._auditor = auditor
@@ -45,7 +45,7 @@ class Scheduler:
         self._prunings = Throttle(timedelta(hours=1))
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Start, in threads of its own."""
         self._thread = threading.Thread(target=self._run, name="lockml-scheduler", daemon=True)
         self._thread.start()
         self._delivery = threading.Thread(
@@ -54,12 +54,12 @@ class Scheduler:
         self._delivery.start()
 
     def stop(self) -> None:
-        """End, and leave to others what is in flight."""
+        """Stop, and release unfinished runs."""
         self._stopped.set()
         if self._thread is not None:
             self._thread.join()
         if self._delivery is not None:
-            self._delivery.join(5)  # an address that does not answer does not keep us: the message waits in the store
+            self._delivery.join(5)  # a slow address may not delay the end: the message waits in the store
         try:
             self._claims.release_all()
         except StoreError as error:
@@ -101,7 +101,7 @@ class Scheduler:
         return fleet
 
     def _maintain(self, now: datetime) -> None:
-        """Renew and take up claims, and give the store what waits for it."""
+        """Renew claims, take up expired ones, and store spooled results."""
         if self._retries.due(now):
             self._claims.renew()
             self._claims.release_ended()
@@ -128,7 +128,7 @@ class Scheduler:
             try:
                 self._auditor.record(result)
             except Exception as error:
-                self._log.once(f"record {target.name}", f"{type(error).__name__}: {error}")
+                self._log.once("record", f"{type(error).__name__}: {error}", target=target.name)
             finally:
                 self._end(key)
 

@@ -1,4 +1,4 @@
-"""Results that the store could not take: files that wait for it, and survive the end of the process."""
+"""Results that the store could not take, in files that survive the end of the process."""
 
 import hashlib
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ class Spool:
         self.folder = folder
 
     def put(self, result: RunResult) -> Path:
-        """Keep *result* and return its file; raises OSError."""
+        """Write *result* to a file and return it; raises OSError."""
         digest = hashlib.sha256(result.target.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         file = self.folder / f"{result.tick.strftime('%Y%m%dT%H%M%S.%f')}-{digest}{_SUFFIX}"
         write_whole(file, encode_result(result))
         return file
 
     def waiting(self) -> Iterator[tuple[Path, RunResult]]:
-        """Yield what waits; a file that cannot be read is set aside under another name."""
+        """Yield the waiting results; rename a file that cannot be read."""
         for file in sorted(self.folder.glob(f"*{_SUFFIX}")):
             try:
                 yield file, decode_result(file.read_bytes())
@@ -43,5 +43,5 @@ class Spool:
         return not any(self.folder.glob(f"*{_SUFFIX}"))
 
     def done(self, file: Path) -> None:
-        """Let go of a result that the store has."""
+        """Delete the file of a stored result."""
         file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A fleet in, its targets out: those of its file, those that a host discovers, and those that hosts wrote down."""
+"""The targets of a fleet: those in its file, those that a host discovers, and those that hosts stored."""
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -26,7 +26,7 @@ def all_targets(fleet: Fleet, store: Store) -> Iterator[AuditTarget]:
 
 
 def find_target(fleet: Fleet, store: Store, name: str) -> AuditTarget | None:
-    """Return the target of that *name*, None where there is none any more; raises StoreError."""
+    """Return the target *name*, None if it is gone; raises StoreError."""
     own = next((target for target in fleet.targets if target.name == name), None)
     if own is not None:
         return own
@@ -35,7 +35,7 @@ def find_target(fleet: Fleet, store: Store, name: str) -> AuditTarget | None:
 
 
 def _stored(fleet: Fleet, row: TargetRow) -> AuditTarget | None:
-    """Return the target that a host found by a rule, None where the rule is not there any more."""
+    """Return the target that a host found by a rule, None if the rule is gone."""
     rule = next((rule for rule in fleet.discovery if rule.name == row.rule), None)
     if rule is None:
         return None
@@ -45,10 +45,10 @@ def _stored(fleet: Fleet, row: TargetRow) -> AuditTarget | None:
 
 
 def discover(rule: DiscoveryRule, containers: Iterable[ListedContainer], host: str) -> Iterator[AuditTarget]:
-    """Yield what *rule* finds among the *containers* of *host*; each is called RULE/CONTAINER@HOST.
+    """Yield the targets that *rule* finds among the *containers* of *host*, named RULE/CONTAINER@HOST.
 
-    A container whose label names a lock outside the fleet's folder, or none, is a target whose lock is not there: it
-    is told and not left out.
+    A container whose label names a lock outside the fleet's folder, or none, is a target without a lock file, so
+    that it is reported and not skipped.
     """
     for container in containers:
         labels = container.labels or {}
@@ -78,7 +78,7 @@ def _fits(rule: DiscoveryRule, container: ListedContainer, labels: dict[str, str
 
 
 def _labelled_lock(folder: Path, name: str) -> Path:
-    """Return the lock that a label names: whoever makes a container must not name any file of the host."""
+    """Return the lock that a label names: the author of a container must not name any file of the host."""
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts:
         return folder / "the label does not name a lock below this folder"

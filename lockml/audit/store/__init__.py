@@ -1,1 +1,1 @@
-"""What an audit remembers: SQLite in one file, or PostgreSQL, through SQLAlchemy."""
+"""The store of an audit: SQLite in one file, or PostgreSQL, through SQLAlchemy."""

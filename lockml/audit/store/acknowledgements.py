@@ -1,8 +1,8 @@
-"""What somebody has seen and lets be until a day in; what of a run does not count out.
+"""Acknowledgements: findings that do not count until a date.
 
-An acknowledgement is a rule on what was open when it was made, by fingerprint: whatever is found later counts. It holds
-on one target, or on all, also on those that come later. A file of which no run knows the bytes is in none: others may
-take their place and nobody would hear of it.
+An acknowledgement covers findings that are open when it is made, by fingerprint: later findings count. It applies to
+one target, or to all, including later ones. It never covers a file whose bytes no run knows: other bytes could take
+their place unnoticed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,23 +23,23 @@ __all__ = [
     "MOST_FINGERPRINTS",
     "Acknowledgement",
     "AcknowledgementStore",
-    "Seen",
+    "FindingScope",
     "forget_acknowledgements",
     "held_by",
     "is_of_group",
 ]
 
 MOST_FINGERPRINTS: Final = 10_000
-"""What one acknowledgement may be about."""
+"""The most findings of one acknowledgement."""
 
 _CHUNK: Final = 500  # values in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """A rule on *count* findings of *group*, on *target*, None for all: let be for a *reason*, *until* a moment.
+    """A rule that *count* findings of *group* on *target*, None for all, do not count *until* a time, for a *reason*.
 
-    *undone* is when somebody ended it before.
+    *undone* is when a user ended it early.
     """
 
     id: int
@@ -52,21 +52,21 @@ class Acknowledgement:
     undone: datetime | None
 
     def holds(self, now: datetime) -> bool:
-        """Say whether what it is about does not count."""
+        """Say whether it is in force."""
         return self.undone is None and now < self.until
 
     @property
     def text(self) -> str:
-        """Why what it is about does not count, as a run says it."""
+        """The reason, as a run shows it."""
         return f"{self.reason} (acknowledged until {self.until:%Y-%m-%d %H:%M} UTC)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What somebody has seen: what is open of *group*, and of all that is given only what fits.
+class FindingScope:
+    """The open findings of *group* that a page showed to a user: those that meet every condition that is given.
 
-    That is what is open on *target*, of that *severity*, and opened from *oldest* to *newest*. *count* is how many of
-    them counted then.
+    They are open on *target*, have this *severity*, and opened from *oldest* to *newest*. *count* is how many of them
+    counted then.
     """
 
     group: Group
@@ -78,7 +78,7 @@ class Seen:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What rows of the findings have to meet."""
+        """The conditions on rows of findings."""
         found = [findings.c.resolved_by.is_(None), *is_of_group(self.group)]
         if self.target is not None:
             found.append(findings.c.target == self.target)
@@ -97,19 +97,19 @@ class AcknowledgementStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, seen: Seen, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
-        """Let what was *seen* be, on *target* or on all, and return the number; None where nothing of it is open.
+    def add(self, scope: FindingScope, target: str | None, reason: str, now: datetime, until: datetime) -> int | None:
+        """Acknowledge the findings in *scope*, on *target* or on all, and return the number; None if none is open.
 
-        The number is that of before where the same was said already. Raises InputError where that is too much, more
-        than was seen, or of unknown bytes alone.
+        The same acknowledgement again has the same number. Raises InputError if the findings are too many, more than
+        the page showed, or all of unknown bytes.
         """
         with self._database.writing() as connection:
-            fingerprints = _fingerprints(connection, seen, now)
+            fingerprints = _fingerprints(connection, scope, now)
             if not fingerprints:
                 return None
             values = {
                 "target": target,
-                **{key: getattr(seen.group, key) for key in ("kind", "package", "locked", "found")},
+                **{key: getattr(scope.group, key) for key in ("kind", "package", "locked", "found")},
                 "reason": reason,
                 "until": until,
             }
@@ -122,7 +122,7 @@ class AcknowledgementStore:
                 connection.execute(insert(acknowledged), rows)
             longer = select(acknowledgements.c.id).where(*_holding(now), acknowledgements.c.until > until)
             free = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(longer))
-            theirs = [findings.c.resolved_by.is_(None), *is_of_group(seen.group), free]
+            theirs = [findings.c.resolved_by.is_(None), *is_of_group(scope.group), free]
             if target is not None:
                 theirs.append(findings.c.target == target)
             for first in range(0, len(fingerprints), _CHUNK):
@@ -131,9 +131,9 @@ class AcknowledgementStore:
             return number
 
     def undo(self, number: int, now: datetime) -> bool:
-        """Let what acknowledgement *number* is about count again, and say whether it held; the next run tells of it.
+        """End acknowledgement *number* and say whether it was in force; the next run sends messages about it.
 
-        What another one is about, too, does not count for that one's reason.
+        A finding with another acknowledgement does not count for the reason of that one.
         """
         held = (acknowledgements.c.id == number, acknowledgements.c.undone.is_(None), acknowledgements.c.until > now)
         others = (
@@ -157,7 +157,7 @@ class AcknowledgementStore:
             return True
 
     def all(self, *, limit: int = 100, before: int | None = None) -> list[Acknowledgement]:
-        """Return them, the newest first, with *before* those older than the one of that number."""
+        """Return the acknowledgements, the newest first, only those older than number *before* if given."""
         wanted = select(acknowledgements).order_by(acknowledgements.c.id.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(acknowledgements.c.id < before)
@@ -165,58 +165,48 @@ class AcknowledgementStore:
             return [_acknowledgement(row) for row in connection.execute(wanted)]
 
     def holding(self, now: datetime) -> dict[int, Acknowledgement]:
-        """Return those that hold at *now* by their numbers."""
+        """Return the acknowledgements in force at *now* by number."""
         with self._database.reading() as connection:
             found = connection.execute(select(acknowledgements).where(*_holding(now)))
             return {row.id: _acknowledgement(row) for row in found}
 
     def on(self, target: str, fingerprints: Sequence[str], now: datetime) -> dict[str, Acknowledgement]:
-        """Return by which of them those of *fingerprints* do not count on *target* that one is about."""
+        """Return the acknowledgement of each of *fingerprints* that has one on *target*."""
         with self._database.reading() as connection:
             return held_by(connection, target, fingerprints, now)
 
-    def changed(self, now: datetime) -> datetime | None:
-        """Return when last one was made, was undone or ran out, None for never."""
-        ended = select(func.max(acknowledgements.c.until)).where(acknowledgements.c.until <= now)
-        last = select(
-            func.max(acknowledgements.c.created), func.max(acknowledgements.c.undone), ended.scalar_subquery()
-        )
-        with self._database.reading() as connection:
-            moments = [each for each in connection.execute(last).one() if each is not None]
-        return max(moments, default=None)
 
-
-def _fingerprints(connection: Connection, seen: Seen, now: datetime) -> list[str]:
-    """Return what was *seen* and can be acknowledged; raises InputError."""
-    each = select(findings.c.fingerprint, func.max(findings.c.id)).where(*seen.conditions)
+def _fingerprints(connection: Connection, scope: FindingScope, now: datetime) -> list[str]:
+    """Return the fingerprints in *scope* that can be acknowledged; raises InputError."""
+    each = select(findings.c.fingerprint, func.max(findings.c.id)).where(*scope.conditions)
     rows = connection.execute(each.group_by(findings.c.fingerprint).limit(MOST_FINGERPRINTS + 1)).all()
     if len(rows) > MOST_FINGERPRINTS:
-        hint = "acknowledge it on one target, or write a rule into the fleet file"
-        raise InputError(seen.group.package, f"has more than {MOST_FINGERPRINTS} findings", hint=hint)
-    if seen.count is not None and _count_open(connection, seen, now) > seen.count:
-        problem = "has more that is open than the page showed"
-        raise InputError(seen.group.package, problem, hint="load the page again and look at what is new")
+        hint = "acknowledge it on one target, or add a rule to the fleet file"
+        raise InputError(scope.group.package, f"has more than {MOST_FINGERPRINTS} findings", hint=hint)
+    if scope.count is not None and _count_open(connection, scope, now) > scope.count:
+        problem = "has more open findings than the page showed"
+        raise InputError(scope.group.package, problem, hint="reload the page and review the new findings")
     known = []
     for first in range(0, len(rows), _CHUNK):
         some = findings.c.id.in_([number for _, number in rows[first : first + _CHUNK]])
         found = connection.execute(select(findings.c.fingerprint, findings.c.finding).where(some))
         known += [row.fingerprint for row in found if not has_unknown_bytes(Finding(**row.finding))]
     if rows and not known:
-        problem = "is about files whose bytes are not known: others could take their place unseen"
-        raise InputError(seen.group.package, problem, hint="write a rule with their path into the fleet file")
+        problem = "has only files with unknown bytes: other bytes could take their place unnoticed"
+        raise InputError(scope.group.package, problem, hint="add a rule with their path to the fleet file")
     return known
 
 
-def _count_open(connection: Connection, seen: Seen, now: datetime) -> int:
-    """Return how much of what was *seen* counts at *now*."""
+def _count_open(connection: Connection, scope: FindingScope, now: datetime) -> int:
+    """Return the number of findings in *scope* that count at *now*."""
     holding = select(acknowledgements.c.id).where(*_holding(now))
     counts = or_(findings.c.acknowledged.is_(None), findings.c.acknowledged.not_in(holding))
-    wanted = select(func.count()).select_from(findings).where(*seen.conditions, counts)
+    wanted = select(func.count()).select_from(findings).where(*scope.conditions, counts)
     return connection.execute(wanted).scalar_one()
 
 
 def _same_before(connection: Connection, values: Mapping[str, Any], fingerprints: Sequence[str]) -> int | None:
-    """Return the number of the acknowledgement that says the same of all these: a form may be sent twice."""
+    """Return the number of an equal acknowledgement of all *fingerprints*: a form may be sent twice."""
     columns = acknowledgements.c
     same = [columns[key].is_(None) if value is None else columns[key] == value for key, value in values.items()]
     last = select(columns.id).where(*same, columns.undone.is_(None)).order_by(columns.id.desc()).limit(1)
@@ -232,7 +222,7 @@ def _holding(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def is_of_group(group: Group) -> list[ColumnElement[bool]]:
-    """Return the conditions under which a row of the findings is of *group*."""
+    """Return the conditions of rows of findings in *group*."""
     return [
         findings.c.kind == group.kind,
         findings.c.package == group.package,
@@ -246,7 +236,7 @@ def is_of_group(group: Group) -> list[ColumnElement[bool]]:
 def held_by(
     connection: Connection, target: str, fingerprints: Sequence[str], now: datetime
 ) -> dict[str, Acknowledgement]:
-    """Return by which acknowledgement, the one that lasts longest, those of *fingerprints* do not count on *target*."""
+    """Return the acknowledgement of each of *fingerprints* that has one on *target*, the one that ends last."""
     theirs = and_(*_holding(now), or_(acknowledgements.c.target.is_(None), acknowledgements.c.target == target))
     rules = {row.id: _acknowledgement(row) for row in connection.execute(select(acknowledgements).where(theirs))}
     held: dict[str, Acknowledgement] = {}
@@ -263,7 +253,7 @@ def held_by(
 
 
 def forget_acknowledgements(connection: Connection, before: datetime) -> None:
-    """Take away those that ended *before* that moment."""
+    """Delete the acknowledgements that ended *before* this time."""
     ended = select(acknowledgements.c.id).where(
         or_(acknowledgements.c.until < before, acknowledgements.c.undone < before)
     )

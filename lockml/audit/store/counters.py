@@ -1,4 +1,4 @@
-"""What happened how often since the store was made: sums that do not fall when old runs are removed."""
+"""Counters since the store was made, which do not fall when old runs are deleted."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["Counters", "count_up"]
 
 
 def count_up(connection: Connection, name: str, key: str, by: int = 1) -> None:
-    """Add *by* to the counter *name* for *key*: last in a transaction, as others wait for its end."""
+    """Add *by* to the counter *name* for *key*; do so last in a transaction, as other processes wait for its end."""
     insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(counters).values(name=name, key=key, value=by)
     changed = {"value": counters.c.value + by}

@@ -1,6 +1,6 @@
-"""The address of a store in, transactions on it out; it is made or brought up to date when it is first used.
+"""Transactions on a store, which is created or migrated when it is first used.
 
-What SQLAlchemy raises for a store that does not answer is translated here, once.
+Errors of SQLAlchemy about a store that does not respond are translated here.
 """
 
 import sqlite3
@@ -26,20 +26,20 @@ HEAD: Final = "0003"
 """The newest of the migrations."""
 
 VERSION_TABLE: Final = "lockml_version"
-"""Which of them were made; Alembic's own name for it may be another program's in the same database."""
+"""The table of migrations; another program may use the default name of Alembic in the same database."""
 
 _BUSY: Final = 30  # seconds that a transaction waits for another one
 _TRIES: Final = 100
 _PAUSE: Final = 0.1  # seconds
-_MOST_FREE: Final = 32 << 20  # bytes that a file may have free
-_LOCK: Final = 0x6C6F636B6D6C  # PostgreSQL's advisory lock of those that migrate
+_MOST_FREE: Final = 32 << 20  # free bytes in a file
+_LOCK: Final = 0x6C6F636B6D6C  # the advisory lock of PostgreSQL for migrations
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
 class Database:
-    """A store by its *url*, ``sqlite:///FILE``, seen from *folder*, or ``postgresql://…``.
+    """A store at *url*: ``sqlite:///FILE`` relative to *folder*, or ``postgresql://…``.
 
-    Nothing is opened before it is used; raises InputError for an address that is none.
+    It is opened when it is first used. Raises InputError for an invalid address.
     """
 
     def __init__(self, url: str, folder: Path = Path()) -> None:
@@ -52,36 +52,36 @@ class Database:
 
     @property
     def embedded(self) -> bool:
-        """Whether it is a file of this machine."""
+        """Whether the store is a file."""
         return self._engine.dialect.name == "sqlite"
 
     @property
     def file(self) -> Path | None:
-        """The file that it is, None for a server."""
+        """The file of the store, None for a server."""
         return Path(self._engine.url.database or "") if self.embedded else None
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a transaction that writes nothing; raises StoreError."""
+        """Yield a transaction that writes nothing; raises StoreError."""
         self._make_ready()
         with self._translated(), self._engine.connect() as connection:
             yield connection.execution_options(writing=False)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a transaction; it is committed in the end, or nothing of it. Raises StoreError."""
+        """Yield a transaction and commit all of it or nothing; raises StoreError."""
         self._make_ready()
         with self._translated(), self._engine.begin() as connection:
             yield connection
 
     def compact(self) -> None:
-        """Give back the room of what was deleted, where that is most of a large file; a server does so by itself.
+        """Shrink a large SQLite file that is mostly free; a server needs no such help.
 
-        Where that cannot be done now it is not: nothing depends on it.
+        If that is not possible now, nothing happens: nothing depends on it.
         """
         if not self.embedded:
             return
@@ -96,7 +96,7 @@ class Database:
             if free * page > _MOST_FREE and free * 2 > size:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA busy_timeout = 1000")
-                with suppress(sqlite3.OperationalError):  # somebody is at work, or the disk has no room for a copy
+                with suppress(sqlite3.OperationalError):  # another process writes, or the disk has no room for a copy
                     driver.execute("VACUUM")
                     driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 driver.execute(f"PRAGMA busy_timeout = {_BUSY * 1000}")
@@ -116,9 +116,9 @@ class Database:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             for secret in self._secrets:
                 reason = reason.replace(secret, "***")
-            raise StoreError(f"store {self.name}", f"does not answer ({redact(reason)})") from error
+            raise StoreError(f"store {self.name}", f"does not respond ({redact(reason)})") from error
         except UnicodeEncodeError as error:
-            raise InputError(repr(error.object), "is no text that a store could hold") from error
+            raise InputError(repr(error.object), "is not a text that a store can hold") from error
 
 
 def _parsed(url: str) -> URL:
@@ -135,7 +135,7 @@ def _parsed(url: str) -> URL:
 
 
 def _shown(url: URL) -> str:
-    """Return *url* without its login and its parameters: a password may hold whatever ends one in an address."""
+    """Return *url* without login and parameters: a password may contain characters that end one in an address."""
     port = f":{url.port}" if url.port else ""
     return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
 
@@ -163,14 +163,14 @@ def _engine(parsed: URL, folder: Path) -> Engine:
 
 
 def _set_up(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where SQLAlchemy says
+    connection.isolation_level = None  # SQLAlchemy begins the transactions
     _turn_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _turn_to_wal(connection: Any) -> None:
-    """Have the file written ahead; of several that make it at once only one can, and SQLite has the others not wait."""
+    """Switch the file to write-ahead logging; SQLite lets only one of several processes do so and does not wait."""
     for _ in range(_TRIES):
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -184,7 +184,7 @@ def _turn_to_wal(connection: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Begin; who will write says so at once, as two that read first cannot both write afterwards."""
+    """Begin a transaction; one that writes locks at once, as two that read first could not both write later."""
     writing = connection.get_execution_options().get("writing", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -209,5 +209,5 @@ def _migrate(engine: Engine) -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            hint = "a newer lockml made it: update this one"
-            raise InputError("store", f"cannot be brought up to date ({error})", hint=hint) from error
+            hint = "a newer lockml created it: update this one"
+            raise InputError("store", f"cannot be migrated ({error})", hint=hint) from error

@@ -1,4 +1,4 @@
-"""What a store remembers, for those who show it: targets, their runs, and what is open."""
+"""Queries of a store: runs and findings."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ _LATE: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as the store has it; *kinds* counts findings by kind, *seconds* is how long it took.
+    """A run as the store has it; *kinds* counts findings by kind, *seconds* is its duration.
 
-    *since* is when the target came into the state that it is in.
+    *since* is when the target entered its state.
     """
 
     id: int
@@ -52,9 +52,9 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingRow:
-    """A finding of *target* from *opened* to *resolved*, None while it is open, each with the run that said so.
+    """A finding of *target* from *opened* to *resolved*, None while it is open, each with its run.
 
-    *acknowledged* is the number of an acknowledgement that it did not count for, though that may be over.
+    *acknowledged* is the number of its acknowledgement, which may have ended.
     """
 
     id: int
@@ -69,7 +69,7 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingQuery:
-    """Which findings are meant: with *name* in their name, all else as it is given, and *closed* ones where asked."""
+    """The findings to return: with *name* in their name, with the given values, and with *closed* resolved ones too."""
 
     target: str | None = None
     name: str | None = None
@@ -80,7 +80,7 @@ class FindingQuery:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What rows have to meet."""
+        """The conditions on rows."""
         equal = {"target": self.target, "package": self.package, "kind": self.kind, "severity": self.severity}
         found: list[ColumnElement[bool]] = [
             findings.c[key] == value for key, value in equal.items() if value is not None
@@ -91,13 +91,13 @@ class FindingQuery:
 
 
 class History:
-    """Reads a store; every method raises StoreError."""
+    """The queries; every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def runs(self, target: str | None = None, *, limit: int = 100, before: int | None = None) -> list[RunRow]:
-        """Return the last runs, the newest first: of *target*, and older than the run *before*, where given."""
+        """Return the last runs, the newest first, of *target* and older than the run *before*, if given."""
         wanted = select(runs).order_by(runs.c.id.desc()).limit(limit)
         if target is not None:
             wanted = wanted.where(runs.c.target == target)
@@ -106,15 +106,15 @@ class History:
         return self._runs(wanted)
 
     def run(self, number: int) -> RunRow | None:
-        """Return the run of that number."""
+        """Return the run with this number, None if there is none."""
         return next(iter(self._runs(select(runs).where(runs.c.id == number))), None)
 
     def document(self, run: RunRow) -> RunDocument:
-        """Return what *run* found."""
+        """Return the document of *run*."""
         return decode_document(self._content(run.document))
 
     def lock_text(self, run: RunRow) -> str | None:
-        """Return the lock that *run* was held against, None where it could not be read."""
+        """Return the lock of *run*, None if it could not be read."""
         return self._content(run.lock).decode("utf-8", "surrogateescape") if run.lock is not None else None
 
     def latest(self) -> dict[str, RunRow]:
@@ -127,7 +127,7 @@ class History:
         return next(iter(self._runs(last)), None)
 
     def latest_successes(self) -> dict[str, datetime]:
-        """Return when each target was last looked at wholly."""
+        """Return when each target was last checked completely."""
         found: dict[str, datetime] = {}
         for state in ("in-order", "drift"):
             for run in self._runs(select(runs).where(runs.c.id.in_(_last_runs(runs.c.state == state)))):
@@ -135,7 +135,7 @@ class History:
         return found
 
     def reached(self, names: Sequence[str]) -> set[str]:
-        """Return which of those *names* were ever looked at, if not wholly."""
+        """Return those of *names* that were ever reached."""
         wanted = (
             select(runs.c.target)
             .distinct()
@@ -145,13 +145,13 @@ class History:
             return set(connection.execute(wanted).scalars())
 
     def count_findings(self, name: str) -> int:
-        """Return how many findings have *name* in their name, also those that are resolved."""
+        """Return the number of findings with *name* in their name, resolved ones included."""
         wanted = select(func.count()).select_from(findings).where(findings.c.name.icontains(name, autoescape=True))
         with self._database.reading() as connection:
             return connection.execute(wanted).scalar_one()
 
     def sparks(self, count: int, names: Iterable[str] | None = None) -> dict[str, list[tuple[str, int]]]:
-        """Return state and errors of the last *count* runs of each target, or of those *names*, the oldest first."""
+        """Return state and errors of the last *count* runs of each target, or of *names*, the oldest first."""
         found: dict[str, list[tuple[str, int]]] = {}
         last = select(runs.c.state, runs.c.errors).order_by(runs.c.tick.desc()).limit(count)
         with self._database.reading() as connection:
@@ -169,14 +169,14 @@ class History:
         limit: int = 500,
         before: int | None = None,
     ) -> list[FindingRow]:
-        """Return findings, the newest first: of *target*, with *name* in their name, and *closed* ones, where asked.
+        """Return findings, the newest first: of *target*, with *name* in their name, and with *closed* resolved ones.
 
-        With *before*, those that are older than the finding of that number.
+        With *before*, only findings older than the one with that number.
         """
         return self.find(FindingQuery(target=target, name=name, closed=closed), limit=limit, before=before)
 
     def find(self, chosen: FindingQuery, *, limit: int, before: int | None = None) -> list[FindingRow]:
-        """Return the findings that are *chosen*, the newest first, with *before* those older than that one."""
+        """Return the *chosen* findings, the newest first, only those older than *before* if given."""
         wanted = select(findings).where(*chosen.conditions).order_by(findings.c.id.desc()).limit(limit)
         if before is not None:
             wanted = wanted.where(findings.c.id < before)
@@ -184,7 +184,7 @@ class History:
             return [finding_of(row) for row in connection.execute(wanted)]
 
     def resolved(self, target: str, *, limit: int) -> list[FindingRow]:
-        """Return what was resolved of *target* of what opened of late, the last first."""
+        """Return the recently opened findings of *target* that are resolved, the latest first."""
         latest = select(findings.c.id).where(findings.c.target == target).order_by(findings.c.id.desc()).limit(_LATE)
         wanted = (
             select(findings)
@@ -198,9 +198,9 @@ class History:
     def open_counts(
         self, *, resolved: bool = False, acknowledged: frozenset[int] = frozenset()
     ) -> dict[tuple[str, str, str], int]:
-        """Return how many findings are open by target, kind and severity, with 0 for the *resolved*, where asked.
+        """Return the number of open findings by target, kind and severity, with *resolved* 0 for resolved ones.
 
-        What the acknowledgements of these numbers are about does not count.
+        Findings of the *acknowledged* numbers do not count.
         """
         key = (findings.c.target, findings.c.kind, findings.c.severity)
         open_now = findings.c.resolved_by.is_(None)
@@ -217,13 +217,13 @@ class History:
         }
 
     def waiting_messages(self) -> int:
-        """Return how many messages are not sent yet."""
+        """Return the number of messages that are not sent yet."""
         wanted = select(func.count()).select_from(message_table).where(message_table.c.sent.is_(None))
         with self._database.reading() as connection:
             return connection.execute(wanted).scalar_one()
 
     def ticks(self, target: str, ticks: Sequence[datetime]) -> set[datetime]:
-        """Return which of *ticks* have a run."""
+        """Return those of *ticks* that have a run."""
         wanted = select(runs.c.tick).where(runs.c.target == target, runs.c.tick.in_(ticks))
         with self._database.reading() as connection:
             return {row.tick for row in connection.execute(wanted)}
@@ -246,7 +246,7 @@ class History:
 
 
 def _last_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the numbers of the last runs under *conditions*, one for each target: each is a look into an index.
+    """Return the number of the last run under *conditions* of each target, by one look into an index each.
 
     The last is that of the latest tick: one that waited in a spool is recorded after those that came later.
     """
@@ -255,7 +255,7 @@ def _last_runs(*conditions: ColumnElement[bool]) -> Select[Any]:
 
 
 def finding_of(row: Row[Any]) -> FindingRow:
-    """Return what a row of the table of findings says."""
+    """Return the finding of a row."""
     return FindingRow(
         id=row.id,
         target=row.target,

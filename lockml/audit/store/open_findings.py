@@ -1,6 +1,6 @@
-"""What is open over the fleet: by package and version, by kind, by age, by target, and one by one.
+"""Queries of open findings: by package and version, by kind, by age, by target, and one by one.
 
-Everything but the findings themselves is answered by the two partial indexes on what is open, without a look at rows.
+Two partial indexes answer everything but the findings themselves without reading rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +25,10 @@ _LEAST: Final = case(*((findings.c.severity == each, at) for at, each in enumera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingFilter:
-    """Which open findings are meant: all for which everything holds that is given.
+    """The open findings to return: those that meet every condition that is given.
 
-    Each of *words* is in the package or a version. *acknowledged* are the numbers of the acknowledgements that hold,
-    and *counted* says whether what they are about is left out, or, False, alone meant.
+    Each of *words* is in the package or a version. *acknowledged* are the numbers of acknowledgements in force; with
+    *counted* their findings are excluded, with False only they are returned.
     """
 
     words: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class FindingFilter:
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What rows have to meet."""
+        """The conditions on rows."""
         columns = findings.c
         found: list[ColumnElement[bool]] = [columns.resolved_by.is_(None)]
         equal = {"kind": self.kind, "severity": self.severity, "package": self.package, "target": self.target}
@@ -68,9 +68,9 @@ class FindingFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupRow:
-    """What is open of a *group*: *count* findings on *targets* targets, the worst of *severity*.
+    """The open findings of a *group*: *count* on *targets* targets, the worst with *severity*.
 
-    *held* of them are acknowledged, *example* is one of them, None where none was asked for.
+    *held* of them are acknowledged, *example* is one of them, None for a query without examples.
     """
 
     group: Group
@@ -86,7 +86,7 @@ class GroupRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of what there is: *rows* from the one at *offset* of *total*, which are *count* findings."""
+    """A page: *rows* of *total* from *offset* on; all rows have *count* findings."""
 
     rows: Sequence[Any]
     offset: int
@@ -96,20 +96,20 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetCounts:
-    """How many findings of a target count by severity, and how many are acknowledged."""
+    """The number of findings of a target that count, by severity, and that are acknowledged."""
 
     severities: Mapping[str, int]
     held: int
 
 
 class OpenFindings:
-    """Reads what is open; every method raises StoreError."""
+    """The queries; every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def groups(self, chosen: FindingFilter, order: Order, *, limit: int, offset: int = 0, by: str = "package") -> Page:
-        """Return the groups of what is *chosen*; *by* ``kind`` or ``target``, all of one kind or target together."""
+        """Return the groups of *chosen* findings; *by* ``kind`` or ``target``, one group for each."""
         wanted = _grouped(chosen, by).limit(limit)
         for key in _orders(by)[order]:
             wanted = wanted.order_by(key)
@@ -128,7 +128,7 @@ class OpenFindings:
 
     @staticmethod
     def _with_examples(connection: Connection, chosen: FindingFilter, rows: Sequence[GroupRow]) -> list[GroupRow]:
-        """Return *rows*, each with one finding of its that is *chosen*."""
+        """Return *rows*, each with one of its *chosen* findings."""
         found = []
         for row in rows:
             one = select(findings).where(*chosen.conditions, *is_of_group(row.group)).limit(1)
@@ -137,7 +137,7 @@ class OpenFindings:
         return found
 
     def rows(self, chosen: FindingFilter, *, limit: int, offset: int = 0) -> Page:
-        """Return the findings themselves, the worst first."""
+        """Return the *chosen* findings, the worst first."""
         conditions = chosen.conditions
         order = (_LEAST, findings.c.kind, findings.c.package, findings.c.target, findings.c.id)
         place = select(findings.c.id).where(*conditions).order_by(*order).limit(limit)
@@ -150,7 +150,7 @@ class OpenFindings:
         return Page(rows=[rows[each] for each in numbers], offset=offset, total=total, count=total)
 
     def opened(self, chosen: FindingFilter, moments: Sequence[datetime]) -> list[int]:
-        """Return how many of what is *chosen* opened after each of *moments*."""
+        """Return the number of *chosen* findings that opened after each of *moments*."""
         sums = [func.sum(case((findings.c.opened > moment, 1), else_=0)) for moment in moments]
         with self._database.reading() as connection:
             row = connection.execute(select(*sums).where(*chosen.conditions)).one()
@@ -159,7 +159,7 @@ class OpenFindings:
     def worst_groups(
         self, names: Sequence[str], chosen: FindingFilter, limit: int
     ) -> dict[str, tuple[list[GroupRow], int]]:
-        """Return the *limit* worst groups of each of the targets *names*, and how many it has in all."""
+        """Return the *limit* worst groups of each of the targets *names*, with the number of all its groups."""
         key = [findings.c[each] for each in _KEYS["both"]]
         every = select(findings.c.target).where(*chosen.conditions, findings.c.target.in_(names)).group_by(*key)
         counted = every.subquery()
@@ -172,7 +172,7 @@ class OpenFindings:
             return {name: ([_group_row(row) for row in rows], counts[name]) for name, rows in found}
 
     def samples(self, chosen: FindingFilter, groups: Sequence[GroupRow], limit: int) -> dict[Group, list[FindingRow]]:
-        """Return the first *limit* findings that are *chosen* of each of *groups*."""
+        """Return the first *limit* *chosen* findings of each of *groups*."""
         with self._database.reading() as connection:
             return {
                 row.group: [
@@ -187,15 +187,18 @@ class OpenFindings:
                 for row in groups
             }
 
-    def with_errors(self, acknowledged: frozenset[int]) -> set[str]:
-        """Return which targets have errors that count, where those *acknowledged* do not."""
+    def with_errors(self, acknowledged: frozenset[int], name: str | None = None) -> set[str]:
+        """Return the targets, or the one *name*, that have open errors; those *acknowledged* do not count."""
         conditions = FindingFilter(severity="error", acknowledged=acknowledged, counted=True).conditions
         one = exists().where(findings.c.target == targets.c.name, *conditions)
+        wanted = select(targets.c.name).where(one)
+        if name is not None:
+            wanted = wanted.where(targets.c.name == name)
         with self._database.reading() as connection:
-            return set(connection.execute(select(targets.c.name).where(one)).scalars())
+            return set(connection.execute(wanted).scalars())
 
     def counts(self, names: Iterable[str] | None, acknowledged: frozenset[int]) -> dict[str, TargetCounts]:
-        """Return how much of each target counts, where something is open; of those *names* where they are given."""
+        """Return the counts of each target with open findings, only of *names* if given."""
         held = _held(acknowledged)
         key = (findings.c.target, findings.c.severity, held)
         wanted = select(*key, func.count().label("count")).where(findings.c.resolved_by.is_(None)).group_by(*key)

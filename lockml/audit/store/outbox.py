@@ -1,11 +1,11 @@
-"""Messages that are waiting to be sent: taken by one sender at a time, and sent once."""
+"""Messages that wait to be sent: one sender at a time takes each, and it is sent once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, func, or_, select, tuple_, update
 
 from lockml.audit.store.counters import count_up
 from lockml.audit.store.database import Database
@@ -14,16 +14,16 @@ from lockml.audit.store.tables import messages
 __all__ = ["SENT", "Outbox", "WaitingMessage"]
 
 SENT: Final = "sent"
-"""The outcome of a message that was sent."""
+"""The outcome of a sent message."""
 
-_MOST_GROUPS: Final = 5000  # that are taken at once: what one address is to be told goes together
+_MOST_GROUPS: Final = 5000  # taken at once: the messages to one address are sent together
 
 _MOST_NAMED: Final = 500  # numbers in one statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingMessage:
-    """A message of the rule of that name on *target* to one of its addresses, which was tried *attempts* times."""
+    """A message of *rule* about *target* to its *address*-th address, tried *attempts* times."""
 
     id: int
     rule: str
@@ -42,19 +42,26 @@ class Outbox:
         self._database = database
 
     def take(self, owner: str, now: datetime, lease: timedelta) -> list[list[WaitingMessage]]:
-        """Take what is due and nobody else has, until *now* + *lease*: by address and target, the oldest first.
+        """Take the messages that are due and free until *now* + *lease*, by address and target, the oldest first.
 
-        What waits for the same address and target is taken along, though it is not due yet: it may cancel out.
+        A message to the same address about the same target is taken too, even if it is not due yet: the two may cancel
+        out. If nothing is due, one look at an index says so.
         """
-        free = or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now)
-        waiting = select(messages).where(messages.c.sent.is_(None), free).order_by(messages.c.id)
+        free = (
+            messages.c.sent.is_(None),
+            or_(messages.c.claimed_until.is_(None), messages.c.claimed_until <= now),
+        )
+        key = (messages.c.rule, messages.c.address, messages.c.target)
+        due = select(*key).where(*free, messages.c.due <= now)
         with self._database.reading() as connection:
-            if not _due(connection.execute(waiting), now):
+            if connection.execute(due.limit(1)).first() is None:
                 return []
+        oldest = due.group_by(*key).order_by(func.min(messages.c.id)).limit(_MOST_GROUPS)
+        waiting = select(messages).where(*free, tuple_(*key).in_(oldest)).order_by(messages.c.id)
         if not self._database.embedded:
             waiting = waiting.with_for_update(skip_locked=True)
         with self._database.writing() as connection:
-            groups = _due(connection.execute(waiting), now)
+            groups = _grouped(connection.execute(waiting))
             chosen = [message.id for group in groups for message in group]
             for part in _parts(chosen):
                 taken = update(messages).where(messages.c.id.in_(part))
@@ -62,7 +69,7 @@ class Outbox:
             return groups
 
     def last_sent(self, message: WaitingMessage) -> datetime | None:
-        """Return when the same text was last sent to the same address, None for never."""
+        """Return when the same text was last sent to the same address, None if it never was."""
         same = select(func.max(messages.c.sent)).where(
             messages.c.rule == message.rule,
             messages.c.address == message.address,
@@ -73,7 +80,7 @@ class Outbox:
             return connection.execute(same).scalar()
 
     def sendings(self, rule: str, address: int, since: datetime) -> list[datetime]:
-        """Return when something was sent to an address of *rule* after *since*, the last first."""
+        """Return when messages were sent to an address of *rule* after *since*, the latest first."""
         sent = select(messages.c.sent).where(
             messages.c.rule == rule,
             messages.c.address == address,
@@ -84,7 +91,7 @@ class Outbox:
             return sorted(set(connection.execute(sent).scalars()), reverse=True)
 
     def waiting(self) -> tuple[int, datetime | None]:
-        """Return how many messages are not sent yet, and when the first of them is due."""
+        """Return the number of messages that are not sent yet, and when the first of them is due."""
         wanted = select(func.count(), func.min(messages.c.due)).where(messages.c.sent.is_(None))
         with self._database.reading() as connection:
             count, due = connection.execute(wanted).one()
@@ -93,9 +100,9 @@ class Outbox:
     def settle(
         self, ids: Sequence[int], now: datetime, outcome: str, counted: str = "dropped", *, merged: Sequence[int] = ()
     ) -> None:
-        """Keep that the messages *ids* are done with: `SENT`, or why they were not; *counted* is its counter's key.
+        """Close the messages *ids* with an *outcome*, `SENT` or why they were not sent; *counted* is its counter's key.
 
-        Those of *merged* were told together with others of their target: of none of them the text was sent.
+        Those in *merged* were sent in one text with others about their target, so none of their own texts was sent.
         """
         if not ids:
             return
@@ -108,7 +115,7 @@ class Outbox:
             count_up(connection, "deliveries", counted)
 
     def postpone(self, ids: Sequence[int], until: datetime, reason: str, *, failed: bool = False) -> None:
-        """Keep that the messages *ids* are tried again at *until*, for a *reason*; an attempt that *failed* counts."""
+        """Let the messages *ids* wait until *until*, for a *reason*; an attempt that *failed* counts."""
         later = {"due": until, "outcome": reason[:1000], "claimed_until": None}
         with self._database.writing() as connection:
             for part in _parts(ids):
@@ -120,17 +127,16 @@ class Outbox:
 
 
 def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Yield *ids* in parts that a statement can name."""
+    """Yield *ids* in parts that fit into a statement."""
     for begin in range(0, len(ids), _MOST_NAMED):
         yield ids[begin : begin + _MOST_NAMED]
 
 
-def _due(rows: Iterable[Row[Any, Any]], now: datetime) -> list[list[WaitingMessage]]:
-    groups: dict[tuple[str, int, str], list[Row[Any, Any]]] = {}
+def _grouped(rows: Iterable[Row[Any, Any]]) -> list[list[WaitingMessage]]:
+    groups: dict[tuple[str, int, str], list[WaitingMessage]] = {}
     for row in rows:
-        groups.setdefault((row.rule, row.address, row.target), []).append(row)
-    due = [group for group in groups.values() if any(row.due <= now for row in group)]
-    return [[_message(row) for row in group] for group in due[:_MOST_GROUPS]]
+        groups.setdefault((row.rule, row.address, row.target), []).append(_message(row))
+    return list(groups.values())
 
 
 def _message(row: Row[Any, Any]) -> WaitingMessage:

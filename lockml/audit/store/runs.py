@@ -1,4 +1,4 @@
-"""Ticks claimed, results recorded: a tick has one run, whoever and how many take it up."""
+"""Claims on ticks and recorded runs: a tick has one run, however many processes try."""
 
 import hashlib
 import zlib
@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockml.audit.findings import Changes, changes_since, group_of, without_held
+from lockml.audit.findings import Changes, changes_since, group_of, without_acknowledged
 from lockml.audit.messages import Message
 from lockml.audit.model import Finding, RunResult, RunState
 from lockml.audit.serialize import encode_document, finding_table
@@ -25,15 +25,15 @@ __all__ = ["Claim", "MakeMessages", "Recorded", "RunStore"]
 
 _MAX_NAME: Final = 1000
 _MAX_ERROR: Final = 4000
-_MAX_RESOLVED: Final = 1000  # findings of one target that are kept once they are resolved, as storms come again
+_MAX_RESOLVED: Final = 1000  # resolved findings that are kept of one target: drift may return again and again
 
 MakeMessages = Callable[[RunResult, Changes, RunState | None], Iterable[Message]]
-"""A result, what it changed, and how the run before ended in; whom to tell what out."""
+"""Returns the messages about a result, its changes and the state before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A tick of a target that somebody is at work on, for the *attempt*-th time, or was."""
+    """A tick of a target that a process runs, or ran, for the *attempt*-th time."""
 
     target: str
     tick: datetime
@@ -43,7 +43,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What was made of a result: its number, what it opened and resolved, and what it is without the acknowledged."""
+    """A recorded result: its number, its changes, and the result without acknowledged findings."""
 
     run: int
     changes: Changes
@@ -51,15 +51,15 @@ class Recorded:
 
 
 class RunStore:
-    """Writes runs into a store; every method raises StoreError."""
+    """The runs of a store; every method raises StoreError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def claim(self, target: str, tick: datetime, owner: str, now: datetime, lease: timedelta) -> int | None:
-        """Take up *tick* until *now* + *lease* and return which attempt this is, from 1.
+        """Claim *tick* until *now* + *lease* and return the number of the attempt, from 1.
 
-        None where it has a run, or somebody is at work on it whose lease is not over.
+        Return None if it has a run, or if another process has a lease that has not expired.
         """
         with self._database.writing() as connection:
             _take_turns(connection, target)
@@ -79,57 +79,60 @@ class RunStore:
             return connection.execute(taken).scalar()
 
     def release(self, target: str, tick: datetime, owner: str) -> None:
-        """Give a claim back without a run."""
+        """Release a claim without a run."""
         mine = (claims.c.target == target, claims.c.tick == tick, claims.c.owner == owner)
         with self._database.writing() as connection:
             connection.execute(delete(claims).where(*mine))
 
     def claimed(self) -> list[Claim]:
-        """Return every tick that somebody is at work on or was when it ended."""
+        """Return every claimed tick, also of processes that have ended."""
         with self._database.reading() as connection:
             found = connection.execute(select(claims).order_by(claims.c.tick, claims.c.target))
             return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
 
     def alive(self, now: datetime) -> list[Claim]:
-        """Return the ticks that somebody is at work on."""
+        """Return the ticks with a valid lease."""
         with self._database.reading() as connection:
             found = connection.execute(select(claims).where(claims.c.until > now))
             return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
 
     def expired(self, now: datetime) -> list[Claim]:
-        """Return the ticks whose lease is over: whoever had them has ended."""
+        """Return the ticks with an expired lease: their processes have ended."""
         with self._database.reading() as connection:
             found = connection.execute(select(claims).where(claims.c.until <= now).order_by(claims.c.tick))
             return [Claim(target=row.target, tick=row.tick, owner=row.owner, attempt=row.attempt) for row in found]
 
     def renew(self, owner: str, now: datetime, lease: timedelta) -> None:
-        """Keep what *owner* is at work on at least until *now* + *lease*; what it has let go stays so."""
+        """Extend the leases of *owner* to *now* + *lease*; released ticks remain so."""
         mine = (claims.c.owner == owner, claims.c.until > now, claims.c.until < now + lease)
         with self._database.writing() as connection:
             connection.execute(update(claims).where(*mine).values(until=now + lease))
 
     def expire(self, target: str, tick: datetime, owner: str, now: datetime) -> None:
-        """End the lease of one tick of *owner*'s, so that whoever comes first takes it up."""
+        """End the lease of *owner* on one tick, so that the next process takes it up."""
         mine = (claims.c.target == target, claims.c.tick == tick, claims.c.owner == owner)
         with self._database.writing() as connection:
             connection.execute(update(claims).where(*mine).values(until=now))
 
     def expire_all(self, owner: str, now: datetime) -> None:
-        """End the leases of *owner*, which has ended, so that others take up its ticks."""
+        """End the leases of *owner*, which has ended, so that other processes take up its ticks."""
         with self._database.writing() as connection:
             connection.execute(update(claims).where(claims.c.owner == owner, claims.c.until > now).values(until=now))
 
     def record(self, result: RunResult, make_messages: MakeMessages) -> Recorded | None:
-        """Add the run of *result*, what it changed and what is to be told of it, all or nothing, and end its claim.
+        """Add the run of *result* with its changes and messages, all or nothing, and end its claim.
 
-        None where its tick has a run. A run that comes after one of a later tick changes no findings. What is
-        acknowledged is kept as accepted: it stays open, does not count, and is not told.
+        Return None if its tick has a run. A run that comes after one of a later tick changes no findings. Acknowledged
+        findings are recorded as accepted: they remain open, do not count, and send no messages.
         """
         with self._database.writing() as connection:
             _take_turns(connection, result.target)
             fingerprints = [each.fingerprint for each in result.findings]
             held = held_by(connection, result.target, fingerprints, result.finished)
-            found, result = result.findings, without_held(result, {key: each.text for key, each in held.items()})
+            found, result = (
+                result.findings,
+                without_acknowledged(result, {key: each.text for key, each in held.items()}),
+            )
             before = _last_run(connection, result.target)
             late = before is not None and before.tick > result.tick
             opened = {} if late else _open_findings(connection, result.target)
@@ -152,7 +155,7 @@ class RunStore:
             return Recorded(run=number, changes=changes, result=result)
 
     def prune(self, before: datetime) -> int:
-        """Take away the runs that ended *before* that moment, but each target's last, and what only they had."""
+        """Delete runs that ended *before* this time, except the last of each target, with their documents."""
         with self._database.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE contents IN SHARE ROW EXCLUSIVE MODE"))
@@ -171,13 +174,13 @@ class RunStore:
 
 
 def _unless_there(connection: Connection, table: Table) -> Any:
-    """Return an insertion that does nothing where a row with the same key is there."""
+    """Return an insertion that does nothing if a row has the same key."""
     insert: Callable[[Table], Any] = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     return insert(table).on_conflict_do_nothing()
 
 
 def _take_turns(connection: Connection, target: str) -> None:
-    """Let those who claim and record runs of one target do so one after the other; SQLite has one writer anyway."""
+    """Serialise the processes that claim and record runs of one target; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(hashlib.sha256(target.encode("utf-8", "surrogateescape")).digest()[:8], signed=True)
         connection.execute(select(func.pg_advisory_xact_lock(number)))
@@ -204,7 +207,7 @@ def _last_run(connection: Connection, target: str) -> Row[Any, Any, Any] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _OpenFinding:
-    """A row of a finding that is open, and by which acknowledgement it did not count."""
+    """A row of an open finding, with its acknowledgement."""
 
     id: int
     finding: Finding
@@ -212,7 +215,7 @@ class _OpenFinding:
 
 
 def _open_findings(connection: Connection, target: str) -> dict[str, _OpenFinding]:
-    """Return what is open by fingerprint."""
+    """Return open findings by fingerprint."""
     columns = (findings.c.id, findings.c.fingerprint, findings.c.finding, findings.c.acknowledged)
     wanted = select(*columns).where(findings.c.target == target, findings.c.resolved_by.is_(None))
     return {
@@ -222,7 +225,7 @@ def _open_findings(connection: Connection, target: str) -> dict[str, _OpenFindin
 
 
 def _changes(opened: Mapping[str, _OpenFinding], held: Mapping[str, Acknowledgement], result: RunResult) -> Changes:
-    """Return what *result* opens and resolves; what was acknowledged and counts again is opened once more."""
+    """Return the changes of *result*; a finding that counts again after its acknowledgement opens again."""
     found = {each.fingerprint for each in result.findings}
     counted = {
         key: each.finding
@@ -309,7 +312,7 @@ def _update_findings(
     opened: Mapping[str, _OpenFinding],
     held: Mapping[str, Acknowledgement],
 ) -> None:
-    """Keep what is said today of what stays open: its severity or wording may be another, or who acknowledged it."""
+    """Update findings that remain open: severity, wording or acknowledgement may have changed."""
     for finding in found:
         before, rule = opened.get(finding.fingerprint), held.get(finding.fingerprint)
         number = rule.id if rule is not None else None
@@ -319,7 +322,7 @@ def _update_findings(
 
 
 def _drop_resolved(connection: Connection, target: str) -> None:
-    """Delete the oldest resolved findings of *target* where there are too many: the documents of its runs have them."""
+    """Delete the oldest resolved findings of *target* if there are too many; the documents of its runs have them."""
     theirs = (findings.c.target == target, findings.c.resolved_by.is_not(None))
     last = select(findings.c.id).where(*theirs).order_by(findings.c.id.desc()).offset(_MAX_RESOLVED).limit(1)
     number = connection.execute(last).scalar()

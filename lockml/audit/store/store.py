@@ -1,4 +1,4 @@
-"""A store by its address: what writes to it and what reads it, together."""
+"""A store with all its readers and writers."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ __all__ = ["Store"]
 
 
 class Store:
-    """The store at *url*; a path in it is seen from *folder*. Close it after use; raises InputError."""
+    """The store at *url*, with paths relative to *folder*. Close it after use. Raises InputError."""
 
     def __init__(self, url: str, folder: Path = Path()) -> None:
         self.database = Database(url, folder)
@@ -32,5 +32,5 @@ class Store:
         self.counters = Counters(self.database)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.database.close()

@@ -46,20 +46,20 @@ __all__ = [
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware moment, in UTC: SQLite keeps no time zones."""
+    """An aware time in UTC: SQLite stores no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what is written."""
+        """Return the value to write."""
         if value is None:
             return None
         utc = value.astimezone(UTC)
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Return what was read."""
+        """Return the value that was read."""
         if value is None:
             return None
         moment: datetime = value
@@ -70,7 +70,7 @@ metadata = MetaData()
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
 _GROUP = ("kind", "package", "locked", "found")
-_SHOWN = ("severity", "acknowledged", "opened", "resolved_by")  # an index with these answers without a look at the rows
+_SHOWN = ("severity", "acknowledged", "opened", "resolved_by")  # an index with these answers without reading rows
 
 targets = Table(
     "targets",
@@ -83,10 +83,10 @@ targets = Table(
     Column("labels", JSON, nullable=False),
     Column("rule", Text),
     Column("host", Text),
-    Column("definition", JSON),  # how to audit a discovered one
+    Column("definition", JSON),  # how to audit a discovered target
     Column("seen", Moment, nullable=False),
     Column("gone", Moment),
-    Column("added", Moment),  # None for a target of the time before this column
+    Column("added", Moment),  # None for a target that is older than this column
 )
 
 contents = Table(
@@ -144,10 +144,10 @@ findings = Table(
     Column("opened", Moment, nullable=False),
     Column("resolved_by", _Key),
     Column("resolved", Moment),
-    Column("package", String(100)),  # these three: what it is grouped by, None in what an older lockml closed
+    Column("package", String(100)),  # these three are its group, None in findings that an older lockml resolved
     Column("locked", String(50)),
     Column("found", String(50)),
-    Column("acknowledged", _Key),  # by which of the acknowledgements, though that may be over
+    Column("acknowledged", _Key),  # the number of its acknowledgement, which may have ended
     Index(
         "one_open_finding",
         "target",

@@ -1,4 +1,4 @@
-"""The targets that there are: those of the fleet file, and those that discovery found."""
+"""The targets: those of the fleet file, and those that discovery found."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from lockml.audit.store.tables import targets
 
 __all__ = ["TargetRow", "TargetStore"]
 
-_BEST: Final = "best"  # what the lock serves: names for one of another tool
+_BEST: Final = "best"  # what the lock supports: names for a lock of another tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """A target as the store has it; *gone* is since when it is not there any more, None while it is.
+    """A target as the store has it; *gone* is when it disappeared, None while it exists.
 
-    *added* is when it was first there, None for one of a store of an older lockml.
+    *added* is when it was first seen, None in a store of an older lockml.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TargetStore:
         self._database = database
 
     def put(self, found: Iterable[AuditTarget], now: datetime) -> None:
-        """Keep that these targets are there."""
+        """Store these targets."""
         rows = [_row(target, now) for target in found]
         if not rows:
             return
@@ -60,7 +60,7 @@ class TargetStore:
             connection.execute(statement, sorted(rows, key=lambda row: str(row["name"])))
 
     def retire(self, present: Iterable[str], now: datetime, *, rule: str | None, host: str | None = None) -> None:
-        """Keep that of the targets of *rule* on *host*, or of the fleet file, only those *present* are there."""
+        """Mark targets of *rule* on *host*, or of the fleet file, as gone unless they are *present*."""
         theirs: list[ColumnElement[bool]] = [targets.c.gone.is_(None), targets.c.name.not_in(list(present))]
         theirs.append(targets.c.rule.is_(None) if rule is None else targets.c.rule == rule)
         if host is not None:
@@ -69,7 +69,7 @@ class TargetStore:
             connection.execute(update(targets).where(*theirs).values(gone=now))
 
     def all(self, *, gone: bool = False) -> list[TargetRow]:
-        """Return the targets by name, with those that are *gone* where asked."""
+        """Return the targets by name, with *gone* ones on request."""
         wanted = select(targets).order_by(targets.c.name)
         if not gone:
             wanted = wanted.where(targets.c.gone.is_(None))
@@ -77,7 +77,7 @@ class TargetStore:
             return [TargetRow(**row) for row in connection.execute(wanted).mappings()]
 
     def one(self, name: str) -> TargetRow | None:
-        """Return the target of that name."""
+        """Return the target *name*, None if there is none."""
         with self._database.reading() as connection:
             row = connection.execute(select(targets).where(targets.c.name == name)).mappings().first()
         return TargetRow(**row) if row is not None else None

@@ -1,4 +1,4 @@
-"""The processes that audit, with their last sign of life: who is there, and who has ended without a word."""
+"""The processes that audit, each with its last heartbeat, and which of them stopped without notice."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,22 +12,19 @@ from lockml.audit.messages import Message
 from lockml.audit.store.database import Database
 from lockml.audit.store.tables import claims, messages, worker_events, workers
 
-__all__ = ["SILENT", "Role", "WorkerEvent", "WorkerRow", "WorkerStore"]
+__all__ = ["Role", "WorkerEvent", "WorkerRow", "WorkerStore"]
 
 Role = Literal["serve", "worker", "beat", "pages"]
 """``pages`` is a ``serve --no-schedule``."""
 
-SILENT: Final = timedelta(seconds=45)
-"""After so long without a sign of life a process counts as dead."""
-
-_FORGOTTEN: Final = timedelta(days=7)  # after which a dead one that nobody replaced is not listed any more
+_FORGOTTEN: Final = timedelta(days=1)  # after which a dead process is no longer listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
-    """A process as the store has it; *lost* is since when it counts as dead, None while it lives.
+    """A process as the store has it; *lost* is when another process found it dead, None while it lives.
 
-    *name* names it among all that there ever were. *running* are the targets that its host looks at.
+    *name* is unique over all time. *running* are the targets that its host checks. *seen* is by the clock of its host.
     """
 
     name: str
@@ -39,14 +36,15 @@ class WorkerRow:
     lost: datetime | None
     running: tuple[str, ...] = ()
 
-    def is_dead(self, now: datetime) -> bool:
-        """Say whether it gave no sign of life for too long."""
-        return self.lost is not None or now - self.seen > SILENT
+    @property
+    def is_dead(self) -> bool:
+        """Whether a process marked it dead: its own clock may differ from that of any reader."""
+        return self.lost is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerEvent:
-    """A process of *host* in a *role* that is *lost*, or back where not; *seen* is its last sign of life before."""
+    """A process of *host* in a *role* that is *lost*, or back; *seen* is its last heartbeat before."""
 
     host: str
     role: str
@@ -56,7 +54,7 @@ class WorkerEvent:
 
 
 MakeWorkerMessages = Callable[[WorkerEvent], Iterable[Message]]
-"""An event, and the messages that tell of it."""
+"""Returns the messages about an event."""
 
 
 class WorkerStore:
@@ -66,10 +64,10 @@ class WorkerStore:
         self._database = database
 
     def put(self, row: WorkerRow, ended: Iterable[str], make_messages: MakeWorkerMessages) -> list[WorkerEvent]:
-        """Keep a sign of life of *row* at ``row.seen``, and return what changed by it: it was lost, or replaces one.
+        """Store a heartbeat of *row* at ``row.seen`` and return an event for each lost process that is back by it.
 
-        *ended* names those of its host that have ended: the ones of its role are replaced by it. Of the others only
-        their silence counts, as those of another container of the host cannot be seen.
+        *ended* names processes of its host that have ended: *row* replaces those of its role. The others count as dead
+        only by their silence, as processes in another container of the host are invisible.
         """
         values = {key: getattr(row, key) for key in ("name", "host", "role", "version", "started", "seen")}
         with self._database.writing() as connection:
@@ -85,43 +83,44 @@ class WorkerStore:
             connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=again))
             return [_keep_event(connection, each, row.seen, make_messages, lost=False) for each in lost]
 
-    def bury(
-        self, now: datetime, make_messages: MakeWorkerMessages, silent: Mapping[str, datetime] | None = None
+    def mark_dead(
+        self, now: datetime, make_messages: MakeWorkerMessages, silent: Mapping[str, datetime]
     ) -> list[WorkerEvent]:
-        """Keep that those which gave no sign of life for too long are dead, and return who is new among them.
+        """Mark the *silent* processes dead, forget those that are dead for long, and return the newly dead ones.
 
-        *silent* names them with their last sign of life; without it the clocks of all are taken to agree. Of several
-        processes that see it at once, one keeps and tells it.
+        *silent* has the last heartbeat of each: one that gave another since then is not dead. If several processes see
+        it at once, one of them marks it and gets the event.
         """
-        dead = and_(workers.c.lost.is_(None), _silent(now, silent))
+        dead = and_(workers.c.lost.is_(None), _is_silent(silent))
+        old = workers.c.lost < now - _FORGOTTEN
         with self._database.reading() as connection:
-            if connection.execute(select(workers.c.name).where(dead)).first() is None:
+            if connection.execute(select(workers.c.name).where(or_(dead, old))).first() is None:
                 return []
         with self._database.writing() as connection:
-            buried = update(workers).where(dead).values(lost=now).returning(workers)
-            found = connection.execute(buried).mappings().all()
-            connection.execute(delete(workers).where(workers.c.lost < now - _FORGOTTEN))
+            marked = update(workers).where(dead).values(lost=now).returning(workers)
+            found = connection.execute(marked).mappings().all()
+            connection.execute(delete(workers).where(old))
             return [_keep_event(connection, each, now, make_messages, lost=True) for each in found]
 
-    def signs(self) -> dict[str, datetime]:
-        """Return the last sign of life of each process that is not dead, by its own clock."""
+    def heartbeats(self) -> dict[str, datetime]:
+        """Return the last heartbeat of each process that is not dead, by its own clock."""
         with self._database.reading() as connection:
             found = connection.execute(select(workers.c.name, workers.c.seen).where(workers.c.lost.is_(None)))
             return {row.name: row.seen for row in found}
 
     def end(self, name: str) -> None:
-        """Keep that a process ended as it was told to."""
+        """Remove a process that was asked to stop."""
         with self._database.writing() as connection:
             connection.execute(delete(workers).where(workers.c.name == name))
 
     def names(self, host: str) -> list[str]:
-        """Return the names of the processes of *host*, also of those that are dead."""
+        """Return the names of the processes of *host*, dead ones included."""
         wanted = select(workers.c.name).where(workers.c.host == host)
         with self._database.reading() as connection:
             return list(connection.execute(wanted).scalars())
 
     def all(self, now: datetime) -> list[WorkerRow]:
-        """Return all processes by host and role, each with what its host looks at."""
+        """Return all processes by host and role, each with the targets that its host checks."""
         with self._database.reading() as connection:
             rows = connection.execute(select(workers).order_by(workers.c.host, workers.c.role)).mappings().all()
             held = connection.execute(select(claims.c.owner, claims.c.target).where(claims.c.until > now)).all()
@@ -135,17 +134,15 @@ class WorkerStore:
         ]
 
 
-def _silent(now: datetime, names: Mapping[str, datetime] | None) -> ColumnElement[bool]:
-    """Return the condition under which a process gives no sign of life: it is one of *names*, or late at *now*."""
-    if names is None:
-        return workers.c.seen < now - SILENT
+def _is_silent(names: Mapping[str, datetime]) -> ColumnElement[bool]:
+    """Return the condition of one of *names* that gave no heartbeat since the one in *names*."""
     return or_(false(), *(and_(workers.c.name == name, workers.c.seen == seen) for name, seen in names.items()))
 
 
 def _keep_event(
     connection: Connection, row: RowMapping, now: datetime, make_messages: MakeWorkerMessages, *, lost: bool
 ) -> WorkerEvent:
-    """Keep what happened to the process of *row*, with what is to be told of it."""
+    """Store what happened to the process of *row*, with the messages about it."""
     found = WorkerEvent(host=row["host"], role=row["role"], lost=lost, moment=now, seen=row["seen"])
     kept = {"moment": now, "host": found.host, "role": found.role, "event": "lost" if lost else "back"}
     number = connection.execute(worker_events.insert().values(kept).returning(worker_events.c.id)).scalar_one()
@@ -153,7 +150,7 @@ def _keep_event(
         values = {
             "rule": message.rule,
             "address": message.address,
-            "run": -number,  # no run, and no other message's
+            "run": -number,  # unique, and never that of a run
             "target": f"{found.role} {found.host}",
             "created": now,
             "due": message.due,

@@ -1,4 +1,4 @@
-"""The JSON API: requests in, what the store remembers out; `openapi.py` describes it."""
+"""The JSON API, which `openapi.py` describes."""
 
 import hashlib
 import json
@@ -30,9 +30,9 @@ _MOST_PAGES: Final = 1_000_000
 
 
 def as_json(request: Request, value: object) -> Response:
-    """Return *value* as JSON in ASCII: names of files may hold what UTF-8 cannot. Moments are UTC and end in Z.
+    """Return *value* as JSON in ASCII: names of files may hold what UTF-8 cannot. Times are UTC and end in Z.
 
-    It has an ETag, and no body where *request* has it already (RFC 9110, 13.1.2).
+    The response has an ETag, and no body if *request* has it already (RFC 9110, 13.1.2).
     """
     body = json.dumps(msgspec.to_builtins(value)).encode("ascii")
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -44,7 +44,7 @@ def as_json(request: Request, value: object) -> Response:
 
 
 class Api:
-    """Answers from *store*, at the time of *clock*."""
+    """The answers from *store*, at the time of *clock*."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class Api:
 
     @property
     def routes(self) -> list[Route]:
-        """What is served."""
+        """The routes."""
         return [
             Route("/api/openapi.json", self.describe),
             Route("/api/summary", self.summary),
@@ -71,23 +71,23 @@ class Api:
         return as_json(request, document())
 
     def summary(self, request: Request) -> Response:
-        """Return how many targets there are of each state."""
+        """Return the number of targets in each state."""
         views = fleet_view(self._store, self._clock(), FleetFilter())
         return as_json(request, {"targets": len(views), "states": counts(views)})
 
     def targets(self, request: Request) -> Response:
-        """Return all targets, or those that are asked for."""
+        """Return all targets, or those that the parameters choose."""
         chosen = FleetFilter(
             words=text_of(request, "q"), state=text_of(request, "state"), label=text_of(request, "label")
         )
         return as_json(request, {"targets": [_target(view) for view in fleet_view(self._store, self._clock(), chosen)]})
 
     def target(self, request: Request) -> Response:
-        """Return one target with what is open."""
+        """Return one target with its open findings."""
         name = _name(request)
         view = target_view(self._store, self._clock(), name)
         if view is None:
-            raise HTTPException(404, "there is no such target")
+            raise HTTPException(404, "No such target")
         held = frozenset(self._store.acknowledgements.holding(self._clock()))
         page = self._store.findings.rows(FindingFilter(target=name), limit=_MOST)
         found = [_finding(row, held) for row in page.rows]
@@ -97,7 +97,7 @@ class Api:
         """Return the runs of one target."""
         name = _name(request)
         if self._store.targets.one(name) is None:
-            raise HTTPException(404, "there is no such target")
+            raise HTTPException(404, "No such target")
         return as_json(request, {"runs": self._runs(request, name)})
 
     def runs(self, request: Request) -> Response:
@@ -110,15 +110,15 @@ class Api:
         return [_run(run) for run in found]
 
     def run(self, request: Request) -> Response:
-        """Return one run with all that it found."""
+        """Return one run with its findings."""
         run = self._store.history.run(number_of(request, "run", path=True) or 0)
         if run is None:
-            raise HTTPException(404, "there is no such run")
+            raise HTTPException(404, "No such run")
         found = msgspec.to_builtins(self._store.history.document(run))
         return as_json(request, {**_run(run), **found})
 
     def findings(self, request: Request) -> Response:
-        """Return findings: the open ones, with ``all=true`` those that are resolved too."""
+        """Return open findings, with ``all=true`` resolved ones too."""
         limit = number_of(request, "limit", least=1, most=_MOST) or 500
         every = choice_of(request, "all", ("true", "false"), "false")
         kind, severity = (
@@ -138,7 +138,7 @@ class Api:
         return as_json(request, {"findings": [_finding(row, held) for row in found]})
 
     def groups(self, request: Request) -> Response:
-        """Return what is open by kind, package and version, a page at a time."""
+        """Return open findings by kind, package and version, a page at a time."""
         now = self._clock()
         limit = number_of(request, "limit", least=1, most=_MOST) or 100
         page = number_of(request, "page", least=1, most=_MOST_PAGES) or 1
@@ -152,7 +152,7 @@ class Api:
         )
 
     def acknowledgements(self, request: Request) -> Response:
-        """Return what is acknowledged, and was, the newest first."""
+        """Return acknowledgements, ended ones included, the newest first."""
         limit = number_of(request, "limit", least=1, most=_MOST) or 100
         found = self._store.acknowledgements.all(limit=limit, before=number_of(request, "before"))
         now = self._clock()
@@ -162,7 +162,7 @@ class Api:
 def _name(request: Request) -> str:
     name: str = request.path_params["name"]
     if "\0" in name or any("\ud800" <= each <= "\udfff" for each in name):
-        raise HTTPException(404, "there is no such target")
+        raise HTTPException(404, "No such target")
     return name
 
 

@@ -1,4 +1,4 @@
-"""A store in, the application that serves its pages, its API and its metrics out (ASGI)."""
+"""The ASGI application that serves the pages, the API and the metrics of a store."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -21,7 +21,7 @@ from lockml.audit.web.api import Api
 from lockml.audit.web.login import Login
 from lockml.audit.web.metrics import metrics_page
 from lockml.audit.web.pages import Pages
-from lockml.audit.web.security import Gate
+from lockml.audit.web.security import HEALTH, Gate
 from lockml.audit.web.triage.actions import Actions
 from lockml.audit.web.triage.forms import Forms
 from lockml.audit.web.triage.pages import TriagePages
@@ -40,9 +40,9 @@ def build_app(
     alive: Callable[[], bool] = lambda: True,
     clock: Clock = utc_now,
 ) -> Starlette:
-    """Return what serves *store*, to who has *token*, under the names *hosts*, any where there are none.
+    """Return the application for *store*, for users who have *token*, under the names *hosts*, or any without them.
 
-    *actions* says who may change something, *alive* whether what makes the runs is at work: ``/healthz`` tells.
+    *actions* says who may change something, *alive* whether the scheduler runs, which ``/healthz`` reports.
     """
     login = Login(token, clock) if token is not None else None
     forms = Forms(login, actions)
@@ -64,7 +64,7 @@ def build_app(
             *pages.routes,
             *api.routes,
             Route("/metrics", lambda request: metrics_page(store, request, clock)),
-            Route("/healthz", lambda _: _health(store, alive(), clock())),
+            Route(HEALTH, lambda request: _health(store, alive(), named=request.state.known, now=clock())),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ],
         middleware=[Middleware(Gate, login=login, hosts=tuple(hosts))],
@@ -72,12 +72,17 @@ def build_app(
     )
 
 
-def _health(store: Store, alive: bool, now: datetime) -> Response:
-    """Say whether this process can do its work, and of all others which are dead: that is degraded, and no failure."""
+def _health(store: Store, alive: bool, *, named: bool, now: datetime) -> Response:
+    """Say whether this process works and which others are dead: ``degraded``, which is no failure of this one.
+
+    The hosts of dead processes are *named* only to those who may read the pages: anyone may ask for the health.
+    """
     dead: list[dict[str, str]] = []
     try:
-        workers = [each for each in store.workers.all(now) if each.is_dead(now)]
-        dead = [{"host": each.host, "role": each.role, "seen": msgspec.to_builtins(each.seen)} for each in workers]
+        for each in store.workers.all(now):
+            if each.is_dead:
+                more = {"host": each.host, "seen": msgspec.to_builtins(each.seen)} if named else {}
+                dead.append({"role": each.role, **more})
         answers = True
     except LockmlError:
         answers = False

@@ -1,4 +1,4 @@
-"""Runs in, pictures as SVG out: colours come from the style sheet, words from the page beside them."""
+"""Charts of runs as SVG; the style sheet has the colours, and the page describes them in words."""
 
 from collections.abc import Sequence
 from html import escape as escape_markup
@@ -18,29 +18,29 @@ _STEP: Final = 5
 
 
 def spark_line(states: Sequence[tuple[str, int]]) -> Markup:
-    """Return a bar for each run, the oldest first: how it ended, as its class, and how many errors, as its height."""
+    """Return a bar for each run, the oldest first: the class is its state, the height the number of errors."""
     bars = []
     most = max((errors for _, errors in states), default=0) or 1
     for number, (state, errors) in enumerate(states):
         height = 5 + round(13 * errors / most) if state == "drift" else 5
         bars.append(f'<rect class="s-{state}" x="{number * _STEP}" y="{20 - height}" width="4" height="{height}"/>')
     drift, order = (sum(1 for state, _ in states if state == name) for name in ("drift", "in-order"))
-    lost = f", {len(states) - drift - order} that could not look wholly" if drift + order < len(states) else ""
+    lost = f", {len(states) - drift - order} not checked completely" if drift + order < len(states) else ""
     label = f"the last {len(states)} runs: {order} in order, {drift} with drift{lost}"
     width = max(len(states), 1) * _STEP
-    return Markup(  # noqa: S704 - only numbers and the names of states are in it
+    return Markup(  # noqa: S704 - it has only numbers and names of states
         f'<svg class="spark" role="img" aria-label="{label}" width="{width}" height="20" viewBox="0 0 {width} 20">'
         f"{''.join(bars)}</svg>"
     )
 
 
 def kinds_of(runs: Sequence[RunRow]) -> list[str]:
-    """Return the kinds of findings that occur in *runs*, in their order."""
+    """Return the kinds of findings that occur in *runs*, in the order of all kinds."""
     return [kind for kind in FINDING_KINDS if any(kind in run.kinds for run in runs)]
 
 
 def timeline(runs: Sequence[RunRow]) -> Markup:
-    """Return the findings of *runs*, the oldest first, by kind: a bar a run, which leads to it."""
+    """Return a stacked bar of findings by kind for each of *runs*, the oldest first, which links to the run."""
     most = max((sum(run.kinds.values()) for run in runs), default=0)
     scale = (_HEIGHT - 2 * _FOOT) / max(most, 1)
     width = min(_WIDTH / max(len(runs), 1), 40)
@@ -48,7 +48,7 @@ def timeline(runs: Sequence[RunRow]) -> Markup:
     bars = "".join(_bar(run, number * width, width, (scale, kinds)) for number, run in enumerate(runs))
     lines = "".join(_grid_line(count, scale) for count in _marks(most))
     label = f"findings by kind in the last {len(runs)} runs, at most {most} in one"
-    return Markup(  # noqa: S704 - everything foreign in it is escaped
+    return Markup(  # noqa: S704 - all foreign text is escaped
         f'<svg class="timeline" role="group" aria-label="{label}" viewBox="-34 0 {_WIDTH + 34} {_HEIGHT}">'
         f"{lines}{bars}</svg>"
     )

@@ -1,6 +1,6 @@
-"""The token of a service in, who may come in out: sessions of browsers that expire, and a limit on wrong tokens.
+"""The login with the token of a service: sessions of browsers that expire, and a limit on wrong tokens.
 
-Both are kept in memory by the one process that serves, so that a restart ends every session.
+The process that serves keeps both in memory, so a restart ends every session.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ from lockml.audit.runs.host import Clock
 __all__ = ["LIFETIME", "Login", "TooManyWrongTokensError"]
 
 LIFETIME: Final = timedelta(hours=12)
-"""How long a browser stays logged in."""
+"""How long a browser remains logged in."""
 
-_WRONG: Final = 10  # tokens that one address may get wrong
-_WINDOW: Final = timedelta(minutes=5)  # before this much time is over
-_MOST: Final = 10_000  # sessions, and addresses with wrong tokens, that are remembered
+_WRONG: Final = 10  # wrong tokens of one address
+_WINDOW: Final = timedelta(minutes=5)  # within this time
+_MOST: Final = 10_000  # sessions, and addresses with wrong tokens
 
 
 class TooManyWrongTokensError(Exception):
-    """An address that gave too many wrong tokens, and in how many *seconds* it may try again.
+    """Too many wrong tokens from one address, which may try again in *seconds*.
 
-    Internal: never reaches the user as an error; it is answered with status 429.
+    Internal: never reaches the user as an error; the answer has status 429.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -34,7 +34,7 @@ class TooManyWrongTokensError(Exception):
 
 
 class Login:
-    """Lets in who has *token*, at the time of *clock*. Not for several threads at once."""
+    """The sessions of users who have *token*, at the time of *clock*. Not for several threads at once."""
 
     def __init__(self, token: str, clock: Clock) -> None:
         self._token = token
@@ -43,7 +43,7 @@ class Login:
         self._wrong: dict[tuple[str, str], tuple[datetime, int]] = {}
 
     def begin(self, given: str, address: str) -> str | None:
-        """Return the key of a new session for *given*, None where it is not the token.
+        """Return the key of a new session for *given*, None if it is not the token.
 
         Raises TooManyWrongTokensError.
         """
@@ -58,7 +58,7 @@ class Login:
         return key
 
     def is_open(self, key: str) -> bool:
-        """Say whether *key* is that of a session that has not ended."""
+        """Say whether *key* belongs to a session that has not ended."""
         end = self._sessions.get(_digest(key))
         return end is not None and self._clock() < end
 
@@ -69,12 +69,12 @@ class Login:
     def is_bearer(self, given: str, address: str) -> bool:
         """Say whether *given* is the token; raises TooManyWrongTokensError.
 
-        Counted apart from the login page: a program with an old token keeps no person out.
+        The login page counts separately: a program with an old token locks no person out.
         """
         return self._is_right(given, ("bearer", _network(address)))
 
     def _is_right(self, given: str, who: tuple[str, str]) -> bool:
-        """Compare in a time that tells nothing, unless *who* was wrong too often; then nothing is compared."""
+        """Compare in constant time; do not compare at all if *who* was wrong too often."""
         now = self._clock()
         since, count = self._wrong.get(who, (now, 0))
         if now - since >= _WINDOW:
@@ -91,16 +91,16 @@ class Login:
 
 
 def _digest(key: str) -> bytes:
-    """Return what is looked up for *key*, so that the time of a look-up tells nothing of the keys that there are."""
+    """Return the hash to look *key* up by, so that the time of a look-up reveals nothing about other keys."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def _network(address: str) -> str:
-    """Return what counts as one caller: an IPv4 address, or the /64 that an IPv6 host has to itself."""
+    """Return what counts as one caller: an IPv4 address, or the /64 of an IPv6 host."""
     try:
         found = ip_address(address)
     except ValueError:
         return address
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:  # as a socket for both has it
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:  # as a dual-stack socket reports it
         return str(found.ipv4_mapped)
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)

@@ -1,4 +1,4 @@
-"""What the store remembers in, Prometheus metrics out (text format 0.0.4, OpenMetrics where it is asked for)."""
+"""Prometheus metrics of the store (text format 0.0.4, OpenMetrics on request)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,32 +16,30 @@ from lockml.audit.findings import state_now
 from lockml.audit.model import SEVERITIES, STATES
 from lockml.audit.overdue import due_states
 from lockml.audit.runs.host import Clock, utc_now
-from lockml.audit.store.history import RunRow
 from lockml.audit.store.store import Store
 from lockml.audit.store.targets import TargetRow
-from lockml.audit.web.views import errors_now
 from lockml.common.errors import LockmlError
 
 __all__ = ["METRICS", "metrics_page", "target_labels"]
 
 METRICS: Final[Mapping[str, str]] = {
-    "lockml_build_info": "1 for the version that serves this.",
-    "lockml_deliveries_total": "Messages by what became of them: an attempt that failed is tried again.",
-    "lockml_drift": "Open findings by kind; 0 for a kind that is resolved.",
-    "lockml_findings": "Open findings by severity, 0 where there are none.",
+    "lockml_build_info": "1 for the version of lockml that serves this.",
+    "lockml_deliveries_total": "Messages by outcome; a failed attempt is repeated.",
+    "lockml_drift": "Open findings by kind; 0 for a resolved kind.",
+    "lockml_findings": "Open findings by severity; 0 if there are none.",
     "lockml_last_run_timestamp_seconds": "When the last run ended.",
-    "lockml_last_success_timestamp_seconds": "When a target was last looked at completely.",
+    "lockml_last_success_timestamp_seconds": "When a target was last checked completely.",
     "lockml_messages_waiting": "Messages that are not sent yet.",
     "lockml_next_tick_timestamp_seconds": "When a target is due next.",
-    "lockml_run_duration_seconds": "How long the last run took.",
-    "lockml_runs_total": "Runs by how they ended.",
-    "lockml_store_up": "1 where the store answers.",
-    "lockml_target_overdue": "1 where a target should have had a run by now.",
-    "lockml_target_state": "1 for how the last run ended by what counts now, waiting before the first.",
+    "lockml_run_duration_seconds": "Duration of the last run.",
+    "lockml_runs_total": "Runs by state.",
+    "lockml_store_up": "1 if the store responds.",
+    "lockml_target_overdue": "1 if a target should have had a run by now.",
+    "lockml_target_state": "1 for the current state of a target; waiting before its first run.",
     "lockml_ticks_due": "Targets whose latest tick has no run yet.",
     "lockml_ticks_overdue": "Targets that should have had a run by now.",
-    "lockml_worker_last_seen_timestamp_seconds": "When a worker or scheduler last gave a sign of life.",
-    "lockml_worker_up": "1 while a worker or scheduler gives signs of life.",
+    "lockml_worker_last_seen_timestamp_seconds": "Last heartbeat of a worker or scheduler.",
+    "lockml_worker_up": "1 while a worker or scheduler gives heartbeats.",
 }
 """Every metric with its help."""
 
@@ -56,7 +54,7 @@ class _Collector:
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; where the store does not answer, only that it does not, and the version."""
+        """Yield every metric; without the store only `lockml_store_up` and the version."""
         build, up = _gauge("lockml_build_info", "version"), _gauge("lockml_store_up")
         build.add_metric([__version__], 1)
         try:
@@ -77,10 +75,10 @@ def _gauge(name: str, *labels: str) -> GaugeMetricFamily:
 
 
 def target_labels(targets: Iterable[TargetRow]) -> dict[str, str]:
-    """Return the keys of the labels of *targets*, each with its name in metrics: ``label_`` before it.
+    """Return the name in metrics of each label key of *targets*: the key with ``label_`` before it.
 
-    A character that a name may not have is an underscore; of two keys that come to the same name one has a number
-    behind it. At most sixteen, the first by the alphabet.
+    An underscore replaces a character that no name may have; if two keys come to the same name, one gets a number. At
+    most sixteen keys, in alphabetical order.
     """
     names: dict[str, str] = {}
     for key in sorted({key for target in targets for key in target.labels})[:_MOST_LABELS]:
@@ -103,10 +101,11 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
     duration = _gauge("lockml_run_duration_seconds", *labels)
     overdue, upcoming = _gauge("lockml_target_overdue", *labels), _gauge("lockml_next_tick_timestamp_seconds", *labels)
     values = {target.name: _values(target, names) for target in targets}
-    errors = errors_now(store, now, runs)
+    held = frozenset(store.acknowledgements.holding(now))
+    errors = store.findings.with_errors(held)
     for name, own in values.items():
         run = runs.get(name)
-        shown = _state(run, errors.get(name))
+        shown = state_now(run.state, run.error, errors=name in errors) if run is not None else "waiting"
         for each in (*STATES, "waiting"):
             state.add_metric([*own, each], float(each == shown))
         if name in due:
@@ -118,7 +117,7 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
             last.add_metric(own, run.finished.timestamp())
             duration.add_metric(own, run.seconds)
     yield from (state, last, success, duration, overdue, upcoming)
-    yield from _of_findings(store, values, labels, frozenset(store.acknowledgements.holding(now)))
+    yield from _of_findings(store, values, labels, held)
     for metric, count in (
         ("lockml_ticks_due", sum(each.due for each in due.values())),
         ("lockml_ticks_overdue", sum(each.overdue for each in due.values())),
@@ -128,21 +127,14 @@ def _of_targets(store: Store, now: datetime) -> Iterator[Metric]:
         yield family
 
 
-def _state(run: RunRow | None, errors: bool | None) -> str:
-    """Return the state of a target after its last *run*; *errors* says whether some count now, None as the run did."""
-    if run is None:
-        return "waiting"
-    return state_now(run.state, run.error, errors=run.errors > 0 if errors is None else errors)
-
-
 def _values(target: TargetRow, names: Mapping[str, str]) -> list[str]:
-    """Return the values of the labels of one target: its name, then those that it has of *names*."""
+    """Return the label values of one target: its name, then its value of each of *names*."""
     texts = (target.name, *(target.labels.get(key, "") for key in names))
     return [_text(text) for text in texts]
 
 
 def _text(text: str) -> str:
-    """Return *text* as a label's value can hold it, which is UTF-8."""
+    """Return *text* as the value of a label, which must be UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()[: _MOST_LETTERS * 4]
 
 
@@ -188,7 +180,7 @@ def _of_workers(store: Store, now: datetime) -> Iterator[Metric]:
     for row in store.workers.all(now):
         by_role.setdefault((_text(row.host), row.role), []).append(row)
     for key, rows in by_role.items():
-        up.add_metric(key, float(all(not row.is_dead(now) for row in rows)))
+        up.add_metric(key, float(all(not row.is_dead for row in rows)))
         seen.add_metric(key, max(row.seen for row in rows).timestamp())
     yield from (up, seen)
 

@@ -1,4 +1,4 @@
-"""The description of the API (OpenAPI 3.1): made of the types that the store gives, and of the paths of `api.py`."""
+"""The OpenAPI 3.1 description of the API, built from the types of the store and the paths of `api.py`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,7 +21,7 @@ _SEVERITY: Final = {"type": "string", "enum": ["", *SEVERITIES]}
 
 
 def document() -> dict[str, Any]:
-    """Return the whole description."""
+    """Return the description."""
     (_,), schemas = msgspec.json.schema_components([RunDocument], ref_template="#/components/schemas/{name}")
     run = _object(_run_properties())
     schemas |= {
@@ -44,7 +44,11 @@ def document() -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "lockml audit", "version": __version__, "description": "What an audit remembers."},
+        "info": {
+            "title": "lockml audit",
+            "version": __version__,
+            "description": "Targets, runs and findings of an audit.",
+        },
         "paths": _paths(),
         "components": {
             "schemas": schemas,
@@ -55,12 +59,15 @@ def document() -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    words, limit = _query("q", "words in names and labels"), _query("limit", "how many at most", _range(1000))
-    before = _query("before", "only runs older than that one", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1})
+    words, limit = (
+        _query("q", "words in names and labels"),
+        _query("limit", "the maximum number of results", _range(1000)),
+    )
+    before = _query("before", "only runs older than this one", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1})
     name, run = _path("name", _TEXT), _path("run", {"type": "integer", "minimum": 0, "maximum": 2**63 - 1})
-    state = _query("state", "how the last run ended", {"type": "string", "enum": ["", *STATES, "waiting"]})
+    state = _query("state", "the state of the target", {"type": "string", "enum": ["", *STATES, "waiting"]})
     label = _query("label", "KEY=VALUE")
-    every = _query("all", "also those that are resolved", _enum("true", "false"))
+    every = _query("all", "include resolved findings", _enum("true", "false"))
     kind, severity = _query("kind", "a kind", _enum("", *FINDING_KINDS)), _query("severity", "a severity", _SEVERITY)
     package, target = _query("package", "a package, or a folder that ends in a slash"), _query("target", "a target")
     return {
@@ -75,26 +82,26 @@ def _paths() -> dict[str, Any]:
             "Findings",
             _query("name", "part of a name"),
             *(package, target, kind, severity, every, limit),
-            {**before, "description": "only findings older than the one of that number"},
+            {**before, "description": "only findings older than the one with this id"},
         ),
         "/api/groups": _get(
-            "List what is open by kind, package and version",
+            "List open findings by kind, package and version",
             "Groups",
             _query("q", "words in package and versions"),
             *(package, target, kind, severity),
-            _query("version", "a version that is locked or found"),
-            _query("age", "how long it is open", _enum("", *AGES)),
-            _query("show", "what counts, what is acknowledged, or all", _enum(*SHOWN)),
-            _query("sort", "what comes first", _enum(*ORDERS)),
-            *(limit, _query("page", "which page, from 1", _range(1_000_000))),
+            _query("version", "a locked or found version"),
+            _query("age", "how long the finding has been open", _enum("", *AGES)),
+            _query("show", "findings that count, acknowledged ones, or all", _enum(*SHOWN)),
+            _query("sort", "the order", _enum(*ORDERS)),
+            *(limit, _query("page", "the page, from 1", _range(1_000_000))),
         ),
-        "/api/acknowledgements": _get("List what is acknowledged, and was", "Acknowledgements", limit, before),
+        "/api/acknowledgements": _get("List acknowledgements, ended ones included", "Acknowledgements", limit, before),
     }
 
 
 def _get(summary: str, answer: str, *parameters: Mapping[str, Any]) -> dict[str, Any]:
-    errors = {"400": "a parameter is wrong", "401": "a token is needed", "404": "it is not there"}
-    errors |= {"429": "too many wrong tokens", "503": "the store does not answer"}
+    errors = {"400": "a parameter is invalid", "401": "a token is required", "404": "not found"}
+    errors |= {"429": "too many wrong tokens", "503": "the store does not respond"}
     refusals = {code: {"description": text, "content": _content("Error")} for code, text in errors.items()}
     answers = {"200": {"description": "OK", "content": _content(answer)}, **refusals}
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": answers}}

@@ -1,4 +1,4 @@
-"""The pages: requests in, HTML out, which works without scripts and says everything in words."""
+"""The HTML pages, which work without scripts and say everything in words."""
 
 import re
 from typing import Any, Final
@@ -51,7 +51,7 @@ _MAX_FORM: Final = 4096
 
 
 class Pages:
-    """The pages of *store* at the time of *clock*; *login* lets in, None lets in anybody; *forms* change something."""
+    """The pages of *store* at the time of *clock*, for users of *login*, for everyone without it, with *forms*."""
 
     def __init__(self, store: Store, login: Login | None, forms: Forms, clock: Clock) -> None:
         self._store = store
@@ -73,7 +73,7 @@ class Pages:
 
     @property
     def routes(self) -> list[Route]:
-        """What is served."""
+        """The routes."""
         return [
             Route("/", self.fleet),
             Route("/login", self.login, methods=["GET"]),
@@ -87,7 +87,7 @@ class Pages:
         ]
 
     def show(self, name: str, request: Request, code: int = 200, **context: Any) -> Response:
-        """Return the page made of the template *name*."""
+        """Return the page of the template *name*."""
         template = self._templates.get_template(name)
         leaves = self._login is not None and self._login.is_open(request.cookies.get(COOKIE, ""))
         shared: dict[str, Any] = {
@@ -104,13 +104,13 @@ class Pages:
         return HTMLResponse(template.render({**shared, **context}), status_code=code)
 
     def fleet(self, request: Request) -> Response:
-        """Show all targets, how they are and what is wrong with them, a page at a time."""
+        """Show all targets with their states and worst findings, a page at a time."""
         chosen = FleetFilter(
             words=text_of(request, "q"), state=text_of(request, "state"), label=text_of(request, "label")
         )
         sort = text_of(request, "sort") or "state"
         if sort.removeprefix("-") not in SORTS:
-            raise HTTPException(400, f"sort is not one of {', '.join(SORTS)}, with a minus for the other way round")
+            raise HTTPException(400, f"sort is not one of {', '.join(SORTS)}, with a minus before it for the reverse")
         now = self._clock()
         every = fleet_view(self._store, now, FleetFilter())
         shown = sorted_views(filter(chosen.fits, every), sort)
@@ -137,7 +137,7 @@ class Pages:
         return self.show("runs.html", request, runs=found[:PAGE], older=older, before=before)
 
     def api(self, request: Request) -> Response:
-        """Show what the API has."""
+        """List the paths of the API."""
         described = document()["paths"]
         paths = [
             (path, each["get"]["summary"], [one["name"] for one in each["get"]["parameters"] if one["in"] == "query"])
@@ -146,7 +146,7 @@ class Pages:
         return self.show("api.html", request, paths=paths)
 
     def run(self, request: Request) -> Response:
-        """Show what one run found, by groups, or all of one group."""
+        """Show the findings of one run by group, or all of one group."""
         run = self._run_of(request, "run")
         earlier = next(iter(self._store.history.runs(run.target, limit=1, before=run.id)), None)
         found = self._store.history.document(run)
@@ -164,7 +164,7 @@ class Pages:
         return self.show("run.html", request, **shown, groups=groups, listing=listing, whole=whole)
 
     def difference(self, request: Request) -> Response:
-        """Show what changed from one run to another: findings and locks."""
+        """Show how findings and locks changed from one run to another."""
         one, other = self._run_of(request, "run"), self._run_of(request, "other")
         before, after = self._store.history.document(one), self._store.history.document(other)
         old = {finding.fingerprint: finding for finding in before.findings}
@@ -176,20 +176,20 @@ class Pages:
         return self.show("diff.html", request, **shown, locks=locks, reason=reason)
 
     def _locks(self, one: RunRow, other: RunRow) -> tuple[tuple[Change, ...], str]:
-        """Return how the locks of two runs differ, or why that cannot be told."""
+        """Return how the locks of two runs differ, or why that is unknown."""
         if one.lock == other.lock:
-            return (), "Both were held against the same lock."
+            return (), "Both runs used the same lock."
         texts = self._store.history.lock_text(one), self._store.history.lock_text(other)
         if texts[0] is None or texts[1] is None:
-            return (), "One of them could not read its lock."
+            return (), "One of the runs could not read its lock."
         try:
             old, new = (parse_any_lock(text.encode("utf-8", "surrogateescape"), "lock") for text in texts if text)
         except LockmlError as error:
             return (), f"A lock cannot be read: {error}"
-        return compare_locks(old, new), "The locks differ, but not in what they pin."
+        return compare_locks(old, new), "The locks differ, but not in their pins."
 
     def search(self, request: Request) -> Response:
-        """Show the findings and targets that have words in their names."""
+        """Show the findings and targets whose names contain words."""
         words = text_of(request, "q").strip()
         before = number_of(request, "before")
         found: list[FindingRow] = []
@@ -210,16 +210,16 @@ class Pages:
         )
 
     def login(self, request: Request) -> Response:
-        """Ask for the token."""
+        """Show the login form."""
         return self.show("login.html", request, next=local_page(text_of(request, "next")), wrong=None)
 
     async def enter(self, request: Request) -> Response:
-        """Let in who gives the token."""
+        """Begin a session for the token of a form."""
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > _MAX_FORM:
-                raise HTTPException(413, "that is no token")
+                raise HTTPException(413, "The token is too long")
         form = parse_qs(body.decode("utf-8", "replace"))
         given, page = form.get("token", [""])[0], local_page(form.get("next", ["/"])[0])
         try:
@@ -229,7 +229,7 @@ class Pages:
             answer.headers["Retry-After"] = str(error.seconds)
             return answer
         if key is None:
-            return self.show("login.html", request, 403, next=page, wrong="That is not the token.")
+            return self.show("login.html", request, 403, next=page, wrong="Wrong token.")
         answer = RedirectResponse(page, status_code=303)
         seconds, secure = int(LIFETIME.total_seconds()), request.url.scheme == "https"
         answer.set_cookie(COOKIE, key, max_age=seconds, httponly=True, samesite="strict", secure=secure)
@@ -246,5 +246,5 @@ class Pages:
     def _run_of(self, request: Request, name: str) -> RunRow:
         run = self._store.history.run(number_of(request, name, path=True) or 0)
         if run is None:
-            raise HTTPException(404, "there is no such run")
+            raise HTTPException(404, "No such run")
         return run

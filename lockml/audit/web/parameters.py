@@ -1,4 +1,4 @@
-"""What a request asks for in; checked values out, or an answer that says what is wrong with them."""
+"""The checked parameters of a request."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _LONGEST: Final = 500
 
 
 def text_of(request: Request, name: str, default: str = "") -> str:
-    """Return the parameter *name*; raises HTTPException (400) for what no store could look for."""
+    """Return the parameter *name*; raises HTTPException (400) for a text that no store can search for."""
     text = request.query_params.get(name, default)
     if len(text) > _LONGEST or "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
         raise HTTPException(400, f"{name} is not a text of at most {_LONGEST} characters")
@@ -20,15 +20,15 @@ def text_of(request: Request, name: str, default: str = "") -> str:
 
 
 def number_of(request: Request, name: str, *, path: bool = False, least: int = 0, most: int = _LARGEST) -> int | None:
-    """Return the number *name* of the query, or of the *path*, None where it is not given.
+    """Return the number *name* of the query, or of the *path*, None if it is not given.
 
-    Raises HTTPException: 404 for a path that is no number, else 400.
+    Raises HTTPException: 404 for a path that is not a number, else 400.
     """
     text = request.path_params.get(name) if path else request.query_params.get(name)
     if text is None or (text == "" and not path):
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
         if path:
-            raise HTTPException(404, "there is no such run")
+            raise HTTPException(404, "No such run")
         raise HTTPException(400, f"{name} is not a whole number from {least} to {most}")
     return int(text)

@@ -1,4 +1,4 @@
-"""What the store remembers in, what pages and the API show of targets out."""
+"""Targets as pages and the API show them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,6 @@ __all__ = [
     "TargetView",
     "ago",
     "counts",
-    "errors_now",
     "fleet_view",
     "sorted_views",
     "target_view",
@@ -29,10 +28,10 @@ __all__ = [
 ]
 
 OVERDUE: Final = "overdue"
-"""What a target is too, whatever its state, that should have had a run by now."""
+"""The mark of a target that should have had a run by now, whatever its state."""
 
 _SPARKS: Final = 30
-_NAMED: Final = 3  # groups of findings that a row of the fleet names
+_NAMED: Final = 3  # groups of findings in a row of the fleet
 _ORDER: Final[Mapping[str, int]] = {"drift": 0, "misconfigured": 1, "unreachable": 2, "incomplete": 3, "waiting": 4}
 _NOTHING: Final = TargetCounts(severities={}, held=0)
 
@@ -41,9 +40,9 @@ _NOTHING: Final = TargetCounts(severities={}, held=0)
 class TargetView:
     """A target with its last run, None before the first.
 
-    *state* is how it is now, ``waiting`` before the first run. It has a run *next*, and should have had one when it is
-    *overdue*; *asked* is when somebody asked for one, and *running* that one is being done. *counted* is what counts of
-    it now, None where that is what its run says. *worst* are its worst groups, of *groups* in all.
+    *state* is its state now, ``waiting`` before the first run. *next* is its next run, *overdue* when a run should have
+    been, *asked* when a user requested one, *running* whether one is in progress. *counted* are the findings that count
+    now, None for those of the run. *worst* are its worst groups, *groups* is the number of all.
     """
 
     target: TargetRow
@@ -61,12 +60,12 @@ class TargetView:
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is in its state."""
+        """When it entered its state."""
         return self.run.since if self.run is not None else None
 
     @property
     def severities(self) -> Mapping[str, int]:
-        """How many of its findings count, by severity."""
+        """The number of findings that count, by severity."""
         if self.counted is not None:
             return self.counted.severities
         run = self.run
@@ -74,20 +73,20 @@ class TargetView:
 
     @property
     def known(self) -> bool:
-        """Whether anything is known of how it is: never looked at, or never reached, is not in order."""
+        """Whether its state is known: a target that was never checked or reached is not in order."""
         return self.run is not None and self.reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetFilter:
-    """Which targets are shown: with *words* in name, subject or labels, in *state*, with the *label* KEY=VALUE."""
+    """The targets to show: with *words* in name, subject or labels, in *state*, with the *label* KEY=VALUE."""
 
     words: str = ""
     state: str = ""
     label: str = ""
 
     def fits(self, view: TargetView) -> bool:
-        """Say whether *view* is shown."""
+        """Say whether the filter shows *view*."""
         target = view.target
         text = " ".join((target.name, target.subject, *(f"{k}={v}" for k, v in target.labels.items()))).casefold()
         key, _, value = self.label.partition("=")
@@ -99,31 +98,31 @@ class FleetFilter:
 
 
 def fleet_view(store: Store, now: datetime, chosen: FleetFilter, *, gone: bool = False) -> list[TargetView]:
-    """Return the targets that are *chosen*, those that need somebody first; raises StoreError."""
+    """Return the *chosen* targets, the most urgent first; raises StoreError."""
     latest, asked = store.history.latest(), store.requests.all(now)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = errors_now(store, now, latest)
+    errors = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
     views = (
-        _view(target, latest.get(target.name), now, errors.get(target.name), asked, running)
+        _view(target, latest.get(target.name), now, target.name in errors, asked, running)
         for target in store.targets.all(gone=gone)
     )
     return sorted_views(filter(chosen.fits, views), "state")
 
 
 def target_view(store: Store, now: datetime, name: str) -> TargetView | None:
-    """Return the target of that name, None where there is none; raises StoreError."""
+    """Return the target *name*, None if there is none; raises StoreError."""
     target = store.targets.one(name)
     if target is None:
         return None
     run = store.history.latest_of(name)
     running = {claim.target for claim in store.runs.alive(now)}
-    errors = errors_now(store, now, {name: run} if run is not None else {})
-    view = _view(target, run, now, errors.get(name), store.requests.all(now), running)
+    errors = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)), name)
+    view = _view(target, run, now, name in errors, store.requests.all(now), running)
     return replace(view, reached=run is None or name in store.history.reached([name]))
 
 
 def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> list[TargetView]:
-    """Return *views* with what a page of the fleet says of each; raises StoreError."""
+    """Return *views* with the details of the fleet page; raises StoreError."""
     names = [view.target.name for view in views]
     held = frozenset(store.acknowledgements.holding(now))
     chosen = FindingFilter(acknowledged=held, counted=True)
@@ -144,25 +143,14 @@ def with_details(store: Store, now: datetime, views: Sequence[TargetView]) -> li
     ]
 
 
-def errors_now(store: Store, now: datetime, latest: Mapping[str, RunRow]) -> dict[str, bool]:
-    """Return whether errors count, of those whose last run was before the last change of acknowledgements."""
-    changed = store.acknowledgements.changed(now)
-    old = [name for name, run in latest.items() if changed is not None and run.finished <= changed]
-    if not old:
-        return {}
-    found = store.findings.with_errors(frozenset(store.acknowledgements.holding(now)))
-    return {name: name in found for name in old}
-
-
 def _view(
     target: TargetRow,
     run: RunRow | None,
     now: datetime,
-    errors: bool | None,
+    errors: bool,
     asked: Mapping[str, datetime],
     running: set[str],
 ) -> TargetView:
-    errors = run is not None and run.errors > 0 if errors is None else errors
     following, overdue = _due(target, run, now)
     return TargetView(
         target=target,
@@ -176,7 +164,7 @@ def _view(
 
 
 def _due(target: TargetRow, run: RunRow | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """Return when it has its next run, and, where it should have had one by now, since when."""
+    """Return the time of its next run, and since when a run is overdue."""
     ticks = {target.name: run.tick} if run is not None else {}
     found = due_states([target], ticks, now).get(target.name)
     schedule = parse_schedule(target.schedule)
@@ -191,7 +179,7 @@ _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def _urgency(view: TargetView) -> Any:
-    """Return what puts those first that need somebody."""
+    """Return a sort key that puts the most urgent targets first."""
     return (_ORDER.get(view.state, 5), view.overdue is None, view.target.name)
 
 
@@ -203,18 +191,18 @@ SORTS: Final[Mapping[str, Callable[[TargetView], Any]]] = {
     "looked": lambda view: view.run.finished if view.run is not None else _EARLIEST,
     "next": lambda view: view.overdue or view.next or _LATEST,
 }
-"""What targets can be sorted by; a page sorts by state where nobody says."""
+"""The sort keys of targets; the default is state."""
 
 
 def sorted_views(views: Any, sort: str) -> list[TargetView]:
-    """Return *views* sorted by one of `SORTS`, with a minus before it the other way round."""
+    """Return *views* sorted by one of `SORTS`, in reverse after a minus."""
     ordered = sorted(views, key=_urgency)
     ordered.sort(key=SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))
     return ordered
 
 
 def counts(views: Sequence[TargetView]) -> dict[str, int]:
-    """Return how many targets there are of each state, and how many are overdue."""
+    """Return the number of targets in each state, and of those that are overdue."""
     states = [view.state for view in views]
     found = {state: states.count(state) for state in (*STATES, "waiting") if state in states}
     overdue = sum(1 for view in views if view.overdue is not None)
@@ -222,7 +210,7 @@ def counts(views: Sequence[TargetView]) -> dict[str, int]:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """Return how long before or after *now* *moment* is, in words."""
+    """Return in words how long before or after *now* the *moment* is."""
     seconds = int((now - moment).total_seconds())
     ahead = seconds < 0
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):

@@ -1,4 +1,4 @@
-"""``lockml audit``: a fleet file in; runs on a schedule, their history, alerts and pages out."""
+"""``lockml audit``: the commands of an audit."""
 
 import importlib
 import shlex
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _COMMANDS: Final = {
-    "init": ("init", "Write a commented lockml.toml to begin with."),
-    "run": ("run", "Look at every target once: for cron, systemd, Kubernetes and CI."),
-    "serve": ("serve", "Look at every target on its schedule, and show the pages."),
-    "worker": ("worker", "Do the runs that a queue has for this host (Celery)."),
-    "beat": ("worker", "Put what is due on the queues of workers (Celery)."),
-    "history": ("history", "List the runs that the store remembers."),
-    "show": ("history", "Show what a run found."),
+    "init": ("init", "Write a commented lockml.toml to start with."),
+    "run": ("run", "Check every target once: for cron, systemd, Kubernetes and CI."),
+    "serve": ("serve", "Check every target on its schedule, and serve the pages."),
+    "worker": ("worker", "Do the runs on the queue of this host (Celery)."),
+    "beat": ("worker", "Put runs that are due on the queues of workers (Celery)."),
+    "history": ("history", "List the runs in the store."),
+    "show": ("history", "Show the findings of a run."),
     "export": ("history", "Print all runs or findings, as JSON lines or CSV."),
-    "manifest": ("manifest", "Print what schedules audits elsewhere: systemd, cron, Kubernetes, GitHub, Compose."),
+    "manifest": ("manifest", "Print the files that run audits in systemd, cron, Kubernetes, GitHub or Compose."),
 }
 _EXTRAS: Final = {"celery": "fleet", "redis": "fleet", "psycopg": "fleet"}
 
 
 class _Lazy(click.Group):
-    """Imports a subcommand only when it runs."""
+    """A group that imports a subcommand only when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -54,7 +54,7 @@ class _Lazy(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Propose subcommands without loading them, and with them what they need."""
+        """Propose subcommands without loading them and their dependencies."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
         return [item(name, text) for name, (_, text) in _COMMANDS.items() if name.startswith(incomplete)]
@@ -64,9 +64,9 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group("audit", cls=_Lazy, short_help="Look at a fleet on a schedule, remember, show and alert.")
+@click.group("audit", cls=_Lazy, short_help="Check a fleet on a schedule and report changes.")
 def command() -> None:
-    """Look at a fleet of containers and images on a schedule, remember what was found, show it and tell of changes.
+    """Check a fleet of containers and images on a schedule, store and show the findings, and notify of changes.
 
-    The fleet stands in lockml.toml: `lockml audit init` writes one to begin with.
+    The fleet is described in lockml.toml; `lockml audit init` writes one to start with.
     """

@@ -1,4 +1,4 @@
-"""The options that name a fleet, and the reading of it; shared by every subcommand of ``lockml audit``."""
+"""The options that name a fleet, and its reader, for every subcommand of ``lockml audit``."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetOptions:
-    """Which fleet is meant, and where what was found is kept."""
+    """The fleet file and the store."""
 
     fleet: str
     store: str | None
@@ -42,24 +42,22 @@ class FleetOptions:
 
 def fleet_options(command: _F) -> _F:
     """Declare the options that name a fleet."""
-    text = "Where runs are kept: sqlite:///FILE or postgresql://…"
+    text = "The store: sqlite:///FILE or postgresql://…"
     command = option("--store", metavar="URL", show_default="the fleet file's", help=text)(command)
     return option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The fleet file.")(command)
 
 
 def host_options(command: _F) -> _F:
-    """Declare the options of where an audit is done."""
+    """Declare the options of the host of an audit."""
     command = option(
         "--state-dir",
         type=click.Path(path_type=Path),
         default=_state_folder,
         show_default="~/.local/state/lockml",
-        help="Where results wait while the store does not answer.",
+        help="The folder for results while the store does not respond.",
     )(command)
     command = cache_option(command)
-    return option("--host", default=host_name, show_default="its host name", help="What this machine is called.")(
-        command
-    )
+    return option("--host", default=host_name, show_default="its host name", help="The name of this machine.")(command)
 
 
 def _state_folder() -> str:
@@ -67,7 +65,7 @@ def _state_folder() -> str:
 
 
 def read_fleet(options: FleetOptions) -> Fleet:
-    """Return the fleet that is meant; raises InputError, FleetError."""
+    """Return the fleet of *options*; raises InputError, FleetError."""
     content = read_file(options.fleet, hint="`lockml audit init` writes one")
     try:
         text = content.decode("utf-8")
@@ -77,7 +75,7 @@ def read_fleet(options: FleetOptions) -> Fleet:
 
 
 class FleetFile:
-    """The fleet file of *options*, read anew when it changes."""
+    """The fleet file of *options*, read again when it changes."""
 
     def __init__(self, options: FleetOptions) -> None:
         self._options = options
@@ -86,7 +84,7 @@ class FleetFile:
         self.fleet = read_fleet(options)
 
     def reload(self) -> Fleet | None:
-        """Return the fleet where its file has changed, None where it has not; raises InputError."""
+        """Return the fleet if its file has changed, else None; raises InputError."""
         state = self._file_state()
         if state == self._state:
             if self._fault is not None:
@@ -110,7 +108,7 @@ class FleetFile:
 
 @contextmanager
 def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool = False) -> Iterator[Store]:
-    """Give the store of a fleet, or the one that is named, which must be *there*, where asked; raises InputError."""
+    """Yield the store of *options* or of *fleet*; with *there* it must exist. Raises InputError."""
     if options.store is not None:
         store = Store(options.store)
     else:
@@ -118,7 +116,7 @@ def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool
         store = Store(meant.store, meant.folder)
     file = store.database.file
     if there and file is not None and not file.exists():
-        raise InputError(str(file), "no such store", hint="`lockml audit run` makes it")
+        raise InputError(str(file), "no such store", hint="`lockml audit run` creates it")
     try:
         yield store
     finally:
@@ -126,13 +124,13 @@ def open_store(options: FleetOptions, fleet: Fleet | None = None, *, there: bool
 
 
 def host_context(host: str, cache: Path | None, state: Path, store: Store) -> HostContext:
-    """Return where *host* audits for *store*: results that it cannot take wait in the folder *state*."""
+    """Return the context of an audit on *host* for *store*, with the spool in the folder *state*."""
     spool = state / "spool" / hashlib.sha256(store.database.name.encode()).hexdigest()[:16]
     return HostContext(host=host, cache=cache, spool=spool)
 
 
 def parse_labels(texts: Sequence[str]) -> Mapping[str, str]:
-    """Return labels as KEY=VALUE names them; raises InputError."""
+    """Parse labels of the form KEY=VALUE; raises InputError."""
     labels: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")

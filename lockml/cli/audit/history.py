@@ -1,4 +1,4 @@
-"""``lockml audit history``, ``show`` and ``export``: a store in; what it remembers out."""
+"""``lockml audit history``, ``show`` and ``export``: print the runs and findings of a store."""
 
 import csv
 import json
@@ -28,28 +28,30 @@ _BATCH = 500
 
 @declare(
     "history",
-    short_help="List the runs that the store remembers.",
+    short_help="List the runs in the store.",
     examples=(
-        ("lockml audit history", "The last runs of all targets."),
-        ("lockml audit history trainer", "Those of one target."),
+        ("lockml audit history", "List the last runs of all targets."),
+        ("lockml audit history trainer", "List those of one target."),
     ),
 )
 @fleet_options
 @option("--target", metavar="NAME", shell_complete=complete_targets, help="Only the runs of this target.")
-@option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="The maximum number of runs.")
+@option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
 def history(fleet: str, store: str | None, target: str | None, limit: int, form: str) -> int:
-    """List the last runs, the newest first. Exits 0 also where they found drift."""
+    """List the last runs, the newest first. Exits 0 even if they found drift."""
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         runs = opened.history.runs(target, limit=limit)
         if target is not None and not runs and opened.targets.one(target) is None:
             names = ", ".join(each.name for each in opened.targets.all()[:20]) or "none"
-            raise NotFoundError(f"target {target!r}", "the store has none of that name", hint=f"it has {names}")
+            raise NotFoundError(f"target {target!r}", "no such target in the store", hint=f"the store has {names}")
     if form == "json":
         click.echo(json.dumps({"schema": "lockml/history/1", "runs": [_run(each) for each in runs]}, indent=2))
         return 0
     if not runs:
-        note("no run yet: `lockml audit run` makes one")
+        note("no runs yet: `lockml audit run` checks every target")
         return 0
     rows = [("run", "ended (UTC)", "target", "state", "new", "resolved", "findings")]
     rows += [
@@ -73,19 +75,21 @@ def history(fleet: str, store: str | None, target: str | None, limit: int, form:
 
 @declare(
     "show",
-    short_help="Show what a run found.",
+    short_help="Show the findings of a run.",
     examples=(
-        ("lockml audit show 42", "What run 42 found."),
-        ("lockml audit show trainer", "What the last run of a target found."),
+        ("lockml audit show 42", "Show the findings of run 42."),
+        ("lockml audit show trainer", "Show the findings of the last run of a target."),
     ),
 )
 @click.argument("run")
 @fleet_options
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
 def show(run: str, fleet: str, store: str | None, form: str) -> int:
-    """Show what RUN found, with all that its check told. Exits 0 also where it found drift.
+    """Show the findings of RUN and all details of its check. Exits 0 even if it found drift.
 
-    RUN is the number of a run, or the name of a target, whose last run is shown.
+    RUN is the number of a run, or the name of a target for its last run.
     """
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         found = _run_named(opened.history, run)
@@ -103,12 +107,12 @@ def show(run: str, fleet: str, store: str | None, form: str) -> int:
 
 
 def _run_named(history: History, name: str) -> RunRow:
-    """Return the run of that number, or the last one of the target of that name; raises NotFoundError."""
+    """Return the run with this number, or the last run of the target *name*; raises NotFoundError."""
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else None
     found = history.run(number) if number is not None else None
     found = found or history.latest_of(name)
     if found is None:
-        problem = "the store has none of that number" if number is not None else "the store has no run of such a target"
+        problem = "no such run in the store" if number is not None else "no run of such a target in the store"
         raise NotFoundError(f"run {name}", problem, hint="`lockml audit history` lists them")
     return found
 
@@ -129,7 +133,7 @@ def _lines(run: RunRow, document: RunDocument, held: Mapping[str, str]) -> Itera
         if finding.fix:
             yield f"    fix {finding.fix}"
         if finding.fingerprint in held:
-            yield f"    since then {held[finding.fingerprint]}"
+            yield f"    now {held[finding.fingerprint]}"
     for each in document.accepted:
         yield f"  accepted {each.finding.kind} {each.finding.name}: {each.reason}"
     for unknown in document.unknown:
@@ -140,17 +144,17 @@ def _lines(run: RunRow, document: RunDocument, held: Mapping[str, str]) -> Itera
     "export",
     short_help="Print all runs or findings.",
     examples=(
-        ("lockml audit export > runs.jsonl", "All runs, a line each."),
-        ("lockml audit export --format csv", "For a spreadsheet."),
+        ("lockml audit export > runs.jsonl", "Write all runs, one per line."),
+        ("lockml audit export --format csv", "Print them for a spreadsheet."),
     ),
 )
 @click.argument("what", type=click.Choice(["runs", "findings"]), default="runs")
 @fleet_options
 @option(
-    "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True, help="How to tell."
+    "--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True, help="Output format."
 )
 def export(what: str, fleet: str, store: str | None, form: str) -> int:
-    """Print all that the store remembers: every run, or every finding with when it opened and was resolved."""
+    """Print every run of the store, or every finding with the times when it opened and was resolved."""
     with open_store(FleetOptions(fleet=fleet, store=store), there=True) as opened:
         rows = _all_runs(opened) if what == "runs" else _all_findings(opened)
         if form == "jsonl":
@@ -168,7 +172,7 @@ def export(what: str, fleet: str, store: str | None, form: str) -> int:
 
 
 def _cell(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    """Return a cell that is neither a formula in a spreadsheet nor a control sequence in a terminal."""
     if not isinstance(value, str):
         return value
     text = escape(value)

@@ -1,4 +1,4 @@
-"""``lockml audit init``: nothing in; a commented fleet file to begin with out."""
+"""``lockml audit init``: write a commented fleet file."""
 
 import re
 import shlex
@@ -22,32 +22,32 @@ _TABLE: Final = re.compile(r"^\[{1,2}[a-z.]+\]{1,2}$")
 
 @declare(
     "init",
-    short_help="Write a commented lockml.toml to begin with.",
+    short_help="Write a commented lockml.toml to start with.",
     examples=(
         ("lockml audit init", "Write a commented lockml.toml."),
-        ("lockml audit init --append", "Add what is missing to a lockml.toml that is there."),
-        ("lockml audit init --fleet fleet.toml", "Under another name."),
+        ("lockml audit init --append", "Add missing tables to an existing lockml.toml."),
+        ("lockml audit init --fleet fleet.toml", "Write a file with another name."),
     ),
 )
 @option("--fleet", metavar="FILE", default="lockml.toml", show_default=True, help="The file to write; - prints it.")
-@option("--append", is_flag=True, help="Add what is missing to a file that is there.")
-@option("--force", is_flag=True, help="Write over a file that is there.")
+@option("--append", is_flag=True, help="Add missing tables to an existing file.")
+@option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(fleet: str, append: bool, force: bool) -> int:
-    """Write a commented fleet file: what is audited, when, against which lock, and who is told."""
+    """Write a commented fleet file: targets, schedules, locks and notifications."""
     text = _TEMPLATE.read_text("utf-8")
     if append:
         return _append(fleet, text)
     if fleet != "-" and Path(fleet).exists() and not force:
-        hint = f"add what is missing with `{shlex.join(['lockml', 'audit', 'init', '--append', '--fleet', fleet])}`"
-        raise InputError(fleet, "is there already", hint=f"{hint}, or write over it with --force")
+        hint = f"add missing tables with `{shlex.join(['lockml', 'audit', 'init', '--append', '--fleet', fleet])}`"
+        raise InputError(fleet, "exists already", hint=f"{hint}, or overwrite it with --force")
     write_files({fleet: text})
     if fleet != "-":
-        note(f"{fleet} is written: name your targets in it, then try `lockml audit run`")
+        note(f"{fleet} is written: name your targets in it, then run `lockml audit run`")
     return 0
 
 
 def _append(fleet: str, template: str) -> int:
-    """Add the parts of *template* whose tables the file *fleet* does not have."""
+    """Add the parts of *template* whose tables the file *fleet* lacks."""
     content = read_file(fleet, hint="`lockml audit init` writes one")
     try:
         text = content.decode("utf-8")
@@ -58,19 +58,21 @@ def _append(fleet: str, template: str) -> int:
     joined = f"{text.rstrip()}\n\n{new}\n".lstrip() if new else text
     try:
         tomllib.loads(joined)
-    except tomllib.TOMLDecodeError as error:  # [audit] as an inline table, which nothing can be added to
-        hint = "write [audit] as a table of its own, or copy what you need from `lockml audit init --fleet -`"
-        raise InputError(fleet, f"cannot be added to: {error}", hint=hint) from error
+    except tomllib.TOMLDecodeError as error:  # an inline table [audit], which cannot be extended
+        hint = (
+            "write [audit] as a table of its own, or copy the tables that you need from `lockml audit init --fleet -`"
+        )
+        raise InputError(fleet, f"cannot be extended: {error}", hint=hint) from error
     if not new:
         note(f"{fleet} has every table already")
         return 0
     write_files({fleet: joined})
-    note(f"{fleet} has what was missing: name your targets in it, then try `lockml audit run`")
+    note(f"{fleet} is complete: name your targets in it, then run `lockml audit run`")
     return 0
 
 
 def _parts(template: str) -> list[str]:
-    """Return the paragraphs of the template but its head, which speaks of a whole file."""
+    """Return the paragraphs of the template without its head, which describes the entire file."""
     return template.strip().split("\n\n")[1:]
 
 

@@ -1,10 +1,10 @@
-"""``lockml audit manifest``: a fleet file and a system in; the files that schedule audits there out."""
+"""``lockml audit manifest``: print or write the files that run audits in another system."""
 
 import os
-import re
 import shutil
 import sys
-import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -12,29 +12,44 @@ from typing import Final
 import click
 
 from lockml import __version__
-from lockml.audit.manifest_notes import CONTAINERFILE, INTERVALS, FleetEntry, ManifestSettings
-from lockml.audit.manifests import MANIFESTS, SERVED, manifest_files
+from lockml.audit.manifests.fleet_facts import FleetFacts, parse_facts
+from lockml.audit.manifests.settings import CONTAINERFILE, INTERVALS, SECRETS, ManifestSettings
+from lockml.audit.manifests.systems import MANIFESTS, SERVED, manifest_files
 from lockml.cli.common.command import declare
 from lockml.cli.common.completion import complete_folders
-from lockml.cli.common.files import write_files
+from lockml.cli.common.files import read_file, write_files
 from lockml.cli.common.options import option
 from lockml.cli.common.terminal import note, warn
 from lockml.cli.init.installation import own_installation
 from lockml.common.display import redact
 from lockml.common.errors import InputError
-from lockml.subjects.open import KINDS
+from lockml.common.private_files import write_whole
 
 __all__ = ["manifest"]
 
 _MONITORING: Final = files("lockml.audit") / "monitoring"
+_MOST: Final = 16 << 20  # bytes of a fleet file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settings:
+    """The options of one run, as given."""
+
+    system: str
+    fleet: str
+    every: str
+    image: str
+    serve: bool
+    output: str | None
+    force: bool
 
 
 @declare(
     "manifest",
-    short_help="Print what schedules audits elsewhere.",
+    short_help="Print the files that run audits in another system.",
     examples=(
-        ("lockml audit manifest systemd -o units", "Write a timer, what it starts, a file for secrets and a README."),
-        ("lockml audit manifest kubernetes --serve", "Print workers, a scheduler and the pages."),
+        ("lockml audit manifest systemd -o units", "Write a timer, its service, a file for secrets and the steps."),
+        ("lockml audit manifest kubernetes --serve", "Print the workers, a scheduler and the pages."),
     ),
 )
 @click.argument("system", type=click.Choice(list(MANIFESTS)))
@@ -45,97 +60,121 @@ _MONITORING: Final = files("lockml.audit") / "monitoring"
     metavar="REF",
     default=f"lockml:{__version__}",
     show_default=True,
-    help=f"The image of lockml that {CONTAINERFILE} builds, for Kubernetes and Compose.",
+    help=f"The image of lockml, for Kubernetes and Compose; {CONTAINERFILE} builds it.",
 )
-@option("--serve", is_flag=True, help="A service with its own schedules and pages, in place of a run --every.")
+@option("--serve", is_flag=True, help="Run a service with its own schedules and pages, instead of a run --every.")
 @option(
     "--output",
     "-o",
     metavar="DIR",
     shell_complete=complete_folders,
-    help="Where the files are written; without it they are printed.",
+    help="Write the files to this folder instead of printing them.",
 )
-def manifest(system: str, fleet: str, every: str, image: str, serve: bool, output: str | None) -> int:
-    """Print or write the files that schedule audits with SYSTEM, with a README that has the steps to install them.
+@option("--force", is_flag=True, help="Replace files that differ, except those that hold your secrets.")
+def manifest(**options: object) -> int:
+    """Print or write the files that run audits with SYSTEM, and LOCKML-AUDIT.md with the steps to install them.
 
-    They run what you would type, and need no more than lockml. `monitoring` is for Prometheus and Grafana.
+    A file that exists and differs is replaced only with --force. A file that holds your secrets is never replaced.
+    `monitoring` writes alert rules for Prometheus and a dashboard for Grafana.
     """
-    if serve and system not in SERVED:
-        raise InputError(f"--serve with {system}", "is not possible", hint=f"use it with {', '.join(sorted(SERVED))}")
-    if any(each in "\n\r\0" for each in fleet + image):
-        raise InputError(f"{fleet!r}", "has a line break in it")
+    return _manifest(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
+
+
+def _manifest(given: _Settings) -> int:
+    system = given.system
+    if given.serve and system not in SERVED:
+        problem = "is not possible"
+        raise InputError(f"--serve with {system}", problem, hint=f"use it with {', '.join(sorted(SERVED))}")
     settings = ManifestSettings(
-        fleet=str(Path(fleet).absolute()),
-        given=fleet,
-        variables=_variables_of(fleet),
-        entries=_entries_of(fleet),
-        serve=serve,
+        fleet=str(Path(given.fleet).absolute()),
+        given=os.path.relpath(given.fleet, given.output or "."),
+        facts=_facts_of(given.fleet) if system != "monitoring" else FleetFacts(),
+        serve=given.serve,
         engine=_engine(),
-        embedded=_is_embedded(fleet),
         monitoring={name: (_MONITORING / name).read_text("utf-8") for name in ("alerts.yaml", "dashboard.json")},
         lockml=shutil.which("lockml") or str(Path(sys.argv[0]).absolute()),
-        every=every,
-        image=image,
+        every=given.every,
+        image=given.image,
         installed=own_installation().shell_word("audit"),
     )
+    _refuse_line_breaks(settings)
     made, missing = manifest_files(system, settings)
     for each in missing:
         warn(each)
-    if output is None:
-        for name, text in made.items():
-            click.echo(f"# ==> {name} <==\n{text}")
-        note("-o DIR writes them as files")
+    if given.output is not None:
+        _write(Path(given.output), made, force=given.force)
         return 0
-    try:
-        for name in made:
-            (Path(output) / name).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(output, f"cannot be a folder ({error.strerror})", hint="name another with -o") from error
-    write_files({str(Path(output) / name): text for name, text in made.items()})
-    for name in made:
-        note(f"{Path(output) / name} is written")
+    for name, text in made.items():
+        click.echo(f"# ==> {name} <==\n{text}")
+    note("-o DIR writes them as files")
     return 0
 
 
+def _facts_of(fleet: str) -> FleetFacts:
+    """Return what a fleet file names, nothing if it does not exist yet; raises InputError, FleetError."""
+    if not Path(fleet).exists():
+        return FleetFacts()
+    try:
+        return parse_facts(read_file(fleet, limit=_MOST).decode("utf-8"), fleet)
+    except UnicodeDecodeError as error:
+        raise InputError(fleet, "is not UTF-8") from error
+
+
+def _refuse_line_breaks(settings: ManifestSettings) -> None:
+    """Raise InputError where a name would be on more than one line of a file."""
+    locks = (entry.lock for entry in settings.facts.entries)
+    for name in (settings.fleet, settings.given, settings.lockml, settings.image, settings.facts.store or "", *locks):
+        if any(each in "\n\r\0" for each in name):
+            raise InputError(f"{name!r}", "has a line break in it")
+
+
+def _write(folder: Path, made: Mapping[str, str], *, force: bool) -> None:
+    """Write the files to *folder*; raises InputError where one exists and differs, unless *force*."""
+    kept = [name for name in made if name in SECRETS and os.path.lexists(folder / name)]
+    wanted = {name: text for name, text in made.items() if name not in kept}
+    differing = [name for name, text in wanted.items() if not force and _differs(folder / name, text)]
+    if differing:
+        hint = "move them away, choose another folder with -o, or replace them with --force"
+        raise InputError(", ".join(str(folder / name) for name in differing), "exists and differs", hint=hint)
+    try:
+        for name in wanted:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        for name in SECRETS & wanted.keys():
+            write_whole(folder / name, wanted[name].encode("utf-8"))
+    except OSError as error:
+        problem = f"cannot be written to ({error.strerror})"
+        raise InputError(str(folder), problem, hint="name another folder with -o") from error
+    write_files({str(folder / name): text for name, text in wanted.items()})
+    for name in wanted:
+        note(f"{folder / name} is written")
+    for name in kept:
+        lacking = ", ".join(_lacking(folder / name, made[name]))
+        note(f"{folder / name} is kept, as it holds your secrets" + (f"; add {lacking} to it" if lacking else ""))
+
+
+def _differs(file: Path, text: str) -> bool:
+    """Say whether *file* exists and is anything but a regular file with that *text*."""
+    if not os.path.lexists(file):
+        return False
+    try:
+        return not file.is_file() or file.read_bytes() != text.encode("utf-8")
+    except OSError:
+        return True
+
+
+def _lacking(file: Path, text: str) -> Iterable[str]:
+    """Return the variables of *text* that a file of secrets does not name."""
+    try:
+        there = file.read_text("utf-8", "replace")
+    except OSError:
+        there = ""
+    words = (line.strip().partition("=")[0].partition(": ")[0] for line in text.splitlines() if "''" in line)
+    return [word for word in words if word not in there]
+
+
 def _engine() -> str:
-    """Return where the engine is that the audits are to ask; raises InputError."""
+    """Return the address of the engine that the audits ask; raises InputError."""
     engine = os.environ.get("DOCKER_HOST", "")
     if engine and not (engine.startswith(("unix:///", "tcp://")) and engine.isprintable() and " " not in engine):
         raise InputError(f"DOCKER_HOST {redact(engine)!r}", "is not unix:///PATH or tcp://HOST:PORT")
     return engine
-
-
-def _is_embedded(fleet: str) -> bool:
-    """Say whether a fleet file keeps its runs in a file of its machine; False where there is no such file yet."""
-    try:
-        store = tomllib.loads(Path(fleet).read_text("utf-8"))["audit"].get("store", "sqlite:")
-        return str(store).startswith("sqlite:")
-    except (OSError, ValueError, KeyError, AttributeError):
-        return False
-
-
-def _entries_of(fleet: str) -> tuple[FleetEntry, ...]:
-    """Return the targets that a fleet file names, () where there is no such file yet."""
-    try:
-        tables = tomllib.loads(Path(fleet).read_text("utf-8")).get("audit", {}).get("targets", [])
-        found = [(table, kind) for table in tables for kind in KINDS if kind in table]
-        return tuple(
-            FleetEntry(
-                name=str(table.get("name", "")), kind=kind, subject=str(table[kind]), lock=str(table.get("lock", ""))
-            )
-            for table, kind in found
-        )
-    except (OSError, ValueError, AttributeError, TypeError):
-        return ()
-
-
-def _variables_of(fleet: str) -> tuple[str, ...]:
-    """Return the variables that the addresses of a fleet file name, () where there is no such file yet."""
-    try:
-        audit = tomllib.loads(Path(fleet).read_text("utf-8")).get("audit", {})
-        rules = audit.get("notify", [])
-        addresses = [audit.get("store", ""), audit.get("broker", ""), *(url for rule in rules for url in rule["urls"])]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return ()
-    found = (name for address in addresses for name in re.findall(r"\$\{?([A-Za-z_]\w*)", str(address)))
-    return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Results of a pass in, what is printed of them out."""
+"""The output of `lockml audit run`."""
 
 import json
 import sys
@@ -16,9 +16,9 @@ from lockml.common.display import escape, redact
 __all__ = ["FORMATTERS", "Done", "summary"]
 
 Done = tuple[RunResult, Recorded | None]
-"""A result and what the store made of it, None where it did not take it."""
+"""A result and its recorded run, None if the store did not take it."""
 
-_WIDEST: Final = 40  # of the column of names: a longer one has a line of its own
+_WIDEST: Final = 40  # width of the column of names; a longer name has a line of its own
 _MOST_SHOWN: Final = 20  # findings of one target
 _MOST_NAMED: Final = 5  # targets of one reason
 
@@ -32,7 +32,7 @@ _COLOURS: Final[Mapping[RunState, str]] = {
 
 
 def summary(done: Sequence[Done]) -> str:
-    """Return how many targets there were of each state."""
+    """Return the number of targets in each state, as text."""
     states = [result.state for result, _ in done]
     counts = ", ".join(f"{states.count(state)} {state}" for state in _COLOURS if state in states)
     return f"{len(done)} {'target' if len(done) == 1 else 'targets'}: {counts}"
@@ -56,7 +56,7 @@ def _text(done: Sequence[Done]) -> str:
 
 
 def _details(result: RunResult, recorded: Recorded | None) -> Iterator[str]:
-    """Yield the lines below a target: ``+`` for what is new, ``-`` for what is resolved; notes are not shown."""
+    """Yield the lines below a target: ``+`` marks new findings, ``-`` resolved ones; notes are omitted."""
     new = {each.fingerprint for each in recorded.changes.opened} if recorded is not None else set()
     shown = [each for each in result.findings if each.severity != "note"]
     shown.sort(key=lambda each: (each.fingerprint not in new, SEVERITIES.index(each.severity)))
@@ -75,7 +75,7 @@ def _details(result: RunResult, recorded: Recorded | None) -> Iterator[str]:
 
 
 def _finding_lines(finding: Finding, mark: str, fix: str) -> Iterator[str]:
-    """Yield what is to be seen of *finding*: its fix is left out where the one before it has the same *fix*."""
+    """Yield the lines of *finding*, without its fix if the finding before has the same *fix*."""
     versions = " -> ".join(each for each in (finding.locked, finding.found) if each)
     named = f"{finding.kind} {finding.name}{f' {versions}' if versions else ''}"
     yield f"{mark} {finding.severity}: {named}: {finding.detail}"
@@ -88,7 +88,7 @@ def _finding_lines(finding: Finding, mark: str, fix: str) -> Iterator[str]:
 
 
 def _unknown(done: Sequence[Done]) -> Iterator[str]:
-    """Yield what could not be determined: each reason once, with the targets that it is about."""
+    """Yield what could not be determined: each reason once, with its targets."""
     reasons: dict[str, list[str]] = {}
     for result, _ in done:
         for each in result.unknown:
@@ -135,4 +135,4 @@ def _document(done: Sequence[Done]) -> str:
 
 
 FORMATTERS: Final[Mapping[str, Callable[[Sequence[Done]], str]]] = {"text": _text, "json": _document}
-"""The formats of a pass by name."""
+"""The output formats by name."""

@@ -1,4 +1,4 @@
-"""``lockml audit run``: a fleet in; one look at each target, what is new and what is resolved, out."""
+"""``lockml audit run``: check every target once."""
 
 import os
 import sys
@@ -53,10 +53,10 @@ class _Settings:
 
 @declare(
     "run",
-    short_help="Look at every target once.",
+    short_help="Check every target once.",
     examples=(
-        ("lockml audit run", "Look at every target once."),
-        ("lockml audit run --target trainer", "At one of them."),
+        ("lockml audit run", "Check every target once."),
+        ("lockml audit run --target trainer", "Check one of them."),
     ),
 )
 @fleet_options
@@ -65,17 +65,24 @@ class _Settings:
     metavar="NAME",
     multiple=True,
     shell_complete=complete_targets,
-    help="Only targets of this name, which may have * in it.",
+    help="Only targets with this name, which may be a glob.",
 )
 @option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
-@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    show_default="the fleet file's, cores",
+    help="The number of runs at once.",
+)
+@option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
 @host_options
 def run(**options: object) -> int:
-    """Look at every target of the fleet that is this host's once, now, whatever its schedule, and keep what was found.
+    """Check every target of this host once, now, whatever its schedule, and store the findings.
 
-    Tells what is new and what is resolved since the run before, and notifies as the fleet file says. Exit codes: 0 all
-    in order, 1 drift, 2 wrong usage or input, 4 a target or the store could not be reached.
+    Prints findings that are new or resolved since the last run, and sends notifications as the fleet file says. Exit
+    codes: 0 all in order, 1 drift, 2 wrong usage or input, 4 a target or the store could not be reached.
     """
     return _run(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
 
@@ -90,14 +97,14 @@ def _run(settings: _Settings) -> int:
         chosen = _chosen(auditor, settings.target, settings.label)
         count = settings.processes or fleet.processes or len(os.sched_getaffinity(0))
         with suppress(StoreError):
-            auditor.flush_spool()  # what waits is older than what comes now
+            auditor.flush_spool()  # waiting results are older than those of this run
         done = _do(auditor, chosen, count)
         stored = _finish(auditor)
         waiting = _waiting(opened) if stored else ""
     sys.stdout.write(FORMATTERS[settings.form](done))
     if settings.form == "text":
         sys.stdout.write(waiting)
-    elif sys.stderr.isatty():  # cron mails what is there
+    elif sys.stderr.isatty():  # cron mails standard error
         note(summary(done))
     codes = {result.exit_code for result, _ in done}
     codes |= {0} if stored and auditor.undiscovered is None else {4}
@@ -108,12 +115,12 @@ def _chosen(auditor: Auditor, patterns: tuple[str, ...], labels: tuple[str, ...]
     every = auditor.host_targets(auditor.now())
     chosen = tuple(each for each in every if each.fits(patterns, parse_labels(labels)))
     if auditor.undiscovered is not None:
-        warn(f"{auditor.undiscovered}: what the discovery rules would find was not looked at")
+        warn(f"{auditor.undiscovered}: containers of the discovery rules were not checked")
     if not chosen and not patterns and not labels and auditor.fleet.discovery:
-        note("no container that runs here fits a discovery rule")
+        note("no running container matches a discovery rule")
     elif not chosen:
         names = ", ".join(each.name for each in every[:20]) or "none"
-        raise InputError("the fleet", "no target of this host fits", hint=f"it has {names}")
+        raise InputError("the fleet", "no target of this host matches", hint=f"it has {names}")
     return chosen
 
 
@@ -124,30 +131,30 @@ def _do(auditor: Auditor, targets: Sequence[AuditTarget], processes: int) -> lis
 
         def show(result: RunResult, recorded: Recorded | None) -> None:
             done.append((result, recorded))
-            progress(Step(doing="Looked at", subject=result.target, done=len(done), total=len(targets)))
+            progress(Step(doing="Checked", subject=result.target, done=len(done), total=len(targets)))
 
         auditor.run_all(targets, tick, processes, show)
     return sorted(done, key=lambda pair: pair[0].target)
 
 
 def _waiting(store: Store) -> str:
-    """Return the line that tells of messages which are not sent yet, "" where there are none."""
+    """Return the line about messages that are not sent yet, "" if there are none."""
     count, due = store.outbox.waiting()
     if not count or due is None:
         return ""
     messages = "message waits" if count == 1 else "messages wait"
-    return f"{count} {messages} until {due:%Y-%m-%d %H:%M} UTC or later, for the run after that\n"
+    return f"{count} {messages} until {due:%Y-%m-%d %H:%M} UTC or later; the next run sends them\n"
 
 
 def _finish(auditor: Auditor) -> bool:
-    """Give the store what waits for it, tell what is due, and say whether the store has everything."""
+    """Store spooled results, send messages that are due, and say whether the store has everything."""
     try:
         auditor.flush_spool()
         for failure in auditor.deliver(paced=False):
-            warn(f"{failure}; it is tried again by the next run")
+            warn(f"{failure}; the next run tries again")
         auditor.prune()
     except StoreError as error:
-        warn(f"{error}: the results wait in {auditor.spool.folder}, the next run keeps them")
+        warn(f"{error}: the results wait in {auditor.spool.folder}; the next run stores them")
         for lost in auditor.recorder.lost:
             warn(lost)
         return False

@@ -1,4 +1,4 @@
-"""``lockml audit serve``: a fleet in; runs on their schedules, the pages and the API out, until it is ended."""
+"""``lockml audit serve``: scheduled runs, the pages and the API, until the process is stopped."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import uvicorn
 
-from lockml.audit.config.model import AuditTarget
+from lockml.audit.config.model import AuditTarget, NotifyRule
 from lockml.audit.delivery import check_addresses
 from lockml.audit.heartbeat import Heartbeat, HeartbeatSettings
 from lockml.audit.log import Log
-from lockml.audit.runs.auditor import Auditor
+from lockml.audit.runs.auditor import Auditor, Reload
 from lockml.audit.runs.host import HostContext, utc_now
 from lockml.audit.runs.process_pool import OnResult, OnWorkerLost, ProcessPool
 from lockml.audit.runs.scheduler import Scheduler, Submit
@@ -58,48 +58,58 @@ class _Settings:
 
 @declare(
     "serve",
-    short_help="Look at every target on its schedule, and show the pages.",
+    short_help="Check every target on its schedule, and serve the pages.",
     examples=(
-        ("lockml audit serve", "Look on schedule, and show the pages."),
-        ("lockml audit serve --bind 127.0.0.1:9000", "At another address."),
+        ("lockml audit serve", "Check on schedule, and serve the pages."),
+        ("lockml audit serve --bind 127.0.0.1:9000", "Serve at another address."),
     ),
 )
 @fleet_options
-@option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where the pages are served.")
+@option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address of the pages.")
 @option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="On which port; 0 takes any.",
+    help="The port; 0 chooses a free one.",
 )
 @option(
     "--token-file",
     type=click.Path(path_type=Path),
     show_default="LOCKML_TOKEN",
-    help="The file with the token that whoever looks must give; needed where others can reach ADDRESS.",
+    help="The file with the token of the pages; required if other machines can reach ADDRESS.",
 )
-@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
-@option("--schedule/--no-schedule", default=True, show_default=True, help="--no-schedule only shows: workers look.")
-@option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs.")
+@option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    show_default="the fleet file's, cores",
+    help="The number of runs at once.",
+)
+@option(
+    "--schedule/--no-schedule",
+    default=True,
+    show_default=True,
+    help="--no-schedule serves the pages only: workers do the runs.",
+)
+@option("--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="Log format.")
 @host_options
 def serve(**options: object) -> int:
-    """Look at every target of the fleet that is this host's on its schedule, notify, and serve the pages.
+    """Check every target of this host on its schedule, send notifications, and serve the pages.
 
-    It can be ended at any moment: what was in flight is done again at the next start. The fleet file is read anew
-    when it changes.
+    The process may be killed at any time: the next start repeats unfinished runs. It reads the fleet file again when
+    the file changes.
     """
     return _serve(_Settings(**options))  # type: ignore[arg-type] # click checked each of them
 
 
 def read_token(file: Path | None) -> str | None:
-    """Return the token of *file*, or of LOCKML_TOKEN, None where neither is given; raises InputError."""
+    """Return the token of *file* or of LOCKML_TOKEN, None without either; raises InputError."""
     text = os.environ.get("LOCKML_TOKEN", "")
     if file is not None:
         try:
             text = file.read_text("utf-8")
         except OSError as error:
-            hint = "`openssl rand -hex 32` makes a token"
+            hint = "`openssl rand -hex 32` generates a token"
             raise InputError(f"--token-file {str(file)!r}", f"cannot be read ({error.strerror})", hint=hint) from error
         except UnicodeDecodeError as error:
             raise InputError(f"--token-file {str(file)!r}", "is not UTF-8") from error
@@ -107,7 +117,7 @@ def read_token(file: Path | None) -> str | None:
     if token and (len(token) < 16 or not token.isascii() or not token.isprintable()):
         raise InputError(
             f"--token-file {str(file)!r}" if file is not None else "LOCKML_TOKEN",
-            "is not 16 printable ASCII characters or more",
+            "must be at least 16 printable ASCII characters",
             hint="openssl rand -hex 32",
         )
     if file is not None and not token:
@@ -118,15 +128,15 @@ def read_token(file: Path | None) -> str | None:
 def _serve(settings: _Settings) -> int:
     token = read_token(settings.token_file)
     if token is None and not is_loopback(settings.bind):
-        hint = "give LOCKML_TOKEN or --token-file, or bind to 127.0.0.1"
-        raise InputError(f"--bind {settings.bind}", "lets others in, and no token is set", hint=hint)
+        hint = "set LOCKML_TOKEN or use --token-file, or bind to 127.0.0.1"
+        raise InputError(f"--bind {settings.bind}", "other machines can reach it, and no token is set", hint=hint)
     options = FleetOptions(fleet=settings.fleet, store=settings.store)
     file = FleetFile(options)
     check_addresses(file.fleet.notify)
     log = Log.standard(settings.log_format, utc_now)
     log.capture()
     with open_store(options, file.fleet) as store:
-        with suppress(StoreError):  # one that does not answer yet is asked again, one that is no store of ours is not
+        with suppress(StoreError):  # try again later if it does not respond; an invalid store is an error
             store.history.waiting_messages()
         context = host_context(settings.host, settings.cache_dir, settings.state_dir, store)
         auditor = Auditor(file.fleet, store, context, log)
@@ -140,7 +150,7 @@ def _serve(settings: _Settings) -> int:
                 log("serving", address=address, store=store.database.name, host=settings.host, processes=processes)
                 if sys.stderr.isatty():
                     note(f"lockml audit: {address}")
-                heartbeat = _heartbeat(auditor, context, settings)
+                heartbeat = _heartbeat(auditor, context, settings, file.reload)
                 heartbeat.start()
                 if settings.schedule:
                     scheduler.start()
@@ -165,9 +175,17 @@ def _pages(auditor: Auditor, scheduler: Scheduler, settings: _Settings, token: s
     )
 
 
-def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings) -> Heartbeat:
+def _heartbeat(auditor: Auditor, context: HostContext, settings: _Settings, reload: Reload) -> Heartbeat:
     role: Role = "serve" if settings.schedule else "pages"
-    given = HeartbeatSettings(context=context, role=role, rules=lambda: auditor.fleet.notify)
+    if settings.schedule:  # the scheduler reads the fleet file again, and has a thread for deliveries
+        given = HeartbeatSettings(context=context, role=role, rules=lambda: auditor.fleet.notify)
+        return Heartbeat(auditor.store, given, auditor.log)
+
+    def rules() -> tuple[NotifyRule, ...]:
+        auditor.reload_fleet(reload)
+        return auditor.fleet.notify
+
+    given = HeartbeatSettings(context=context, role=role, rules=rules)
     return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
 
 
@@ -186,22 +204,22 @@ def _listening(address: str, port: int) -> socket.socket:
         listener.bind((address, port))
     except OSError as error:
         listener.close()
-        hint = "choose another with --port, or another address with --bind"
+        hint = "choose another port with --port, or another address with --bind"
         raise InputError(
-            f"--bind {address} --port {port}", f"cannot be listened on ({error.strerror})", hint=hint
+            f"--bind {address} --port {port}", f"cannot listen there ({error.strerror})", hint=hint
         ) from error
     listener.listen(128)
     return listener
 
 
 def _noted(*_: object) -> None:
-    """Let the server end by itself: it hands on the signal that it ended for."""
+    """Let the server stop on its own: it passes the signal on."""
 
 
 def _web_server(app: object) -> uvicorn.Server:
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type] # uvicorn's own word for an application is private
-        log_config=None,  # what it warns of goes where all logs go
+        app,  # type: ignore[arg-type] # uvicorn's own type of an application is private
+        log_config=None,  # its warnings go to the common log
         access_log=False,
         server_header=False,
         lifespan="off",

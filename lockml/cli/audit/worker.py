@@ -1,4 +1,4 @@
-"""``lockml audit worker`` and ``lockml audit beat``: a fleet and a broker in; runs done by several hosts out."""
+"""``lockml audit worker`` and ``lockml audit beat``: runs on several hosts."""
 
 import os
 import signal
@@ -54,29 +54,36 @@ class _Settings:
     processes: int | None = None
 
 
-_broker = option("--broker", metavar="URL", show_default="the fleet file's", help="Celery's broker: redis://HOST/0.")
+_broker = option(
+    "--broker", metavar="URL", show_default="the fleet file's", help="The broker of Celery: redis://HOST/0."
+)
 _log_format = option(
-    "--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="How it logs."
+    "--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True, help="Log format."
 )
 
 
 @declare(
     "worker",
-    short_help="Do the runs that a queue has for this host.",
+    short_help="Do the runs on the queue of this host.",
     examples=(
-        ("lockml audit worker", "Do runs until it is ended."),
-        ("lockml audit worker --processes 4", "Four at once."),
+        ("lockml audit worker", "Do runs until the process is stopped."),
+        ("lockml audit worker --processes 4", "Do four at once."),
     ),
 )
 @fleet_options
 @_broker
-@option("--processes", type=click.IntRange(1, 256), show_default="the fleet file's, cores", help="How many at once.")
+@option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    show_default="the fleet file's, cores",
+    help="The number of runs at once.",
+)
 @_log_format
 @host_options
 def worker(**options: object) -> int:
-    """Do the runs that this host's queue and the queue of all hosts have (Celery).
+    """Do the runs on the queue of this host and on the queue of all hosts (Celery).
 
-    The store is to be PostgreSQL, which all hosts reach. `lockml audit beat` puts on the queues what is due.
+    All hosts must reach the store: use PostgreSQL. `lockml audit beat` puts runs that are due on the queues.
     """
     settings = _Settings(**options)  # type: ignore[arg-type] # click checked each of them
     named = FleetOptions(fleet=settings.fleet, store=settings.store)
@@ -95,16 +102,16 @@ def worker(**options: object) -> int:
     signals.setup_logging.connect(_keep_logging, weak=False)
     add_tasks(queue, make_auditor)
     auditor, reload = make_auditor()
-    with suppress(StoreError):  # who ended before has left ticks: the beat sends them anew, if not this
+    with suppress(StoreError):  # a killed process left ticks; the beat queues them again, too
         auditor.claims.release_ended()
     heartbeat = _heartbeat(auditor, reload, settings, "worker")
-    signals.worker_ready.connect(lambda **_: heartbeat.start(), weak=False)  # once its processes are forked
+    signals.worker_ready.connect(lambda **_: heartbeat.start(), weak=False)  # after Celery forks
     arguments = ["--quiet", "worker", "--queues", f"{host_queue(settings.host)},{ANY}", "--concurrency", str(processes)]
     arguments += ["--hostname", f"lockml@{settings.host}.{os.getpid()}", "--loglevel", "WARNING"]
     arguments += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     signals.worker_shutting_down.connect(lambda **_: log("ending", host=settings.host), weak=False)
     with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)  # Celery writes to it beside its log
+        os.dup2(nowhere.fileno(), 1)  # Celery prints to it beside its log
     log("working", host=settings.host, processes=processes)
     try:
         queue.worker_main(arguments)
@@ -114,15 +121,15 @@ def worker(**options: object) -> int:
 
 
 def _keep_logging(**_: object) -> None:
-    """Keep Celery from logging by itself: who listens to this signal does it instead."""
+    """Disable the logging of Celery: a receiver of this signal replaces it."""
 
 
 @declare(
     "beat",
-    short_help="Put what is due on the queues of workers.",
+    short_help="Put runs that are due on the queues of workers.",
     examples=(
-        ("lockml audit beat", "Put what is due on the queues."),
-        ("lockml audit beat --host scheduler-2", "A second one, which takes over when the first is gone."),
+        ("lockml audit beat", "Put runs on the queues when they are due."),
+        ("lockml audit beat --host scheduler-2", "Run a second one, which takes over if the first stops."),
     ),
 )
 @fleet_options
@@ -130,9 +137,9 @@ def _keep_logging(**_: object) -> None:
 @_log_format
 @host_options
 def beat(**options: object) -> int:
-    """Put the ticks of every target on the queue of its host, or of all hosts, as they fall due (Celery).
+    """Put the runs of every target on the queue of its host, or of all hosts, when they are due (Celery).
 
-    What is lost, by a broker or by a worker that ended, is put there again. Several may run: a tick has one run.
+    A run that the broker or a worker loses is queued again. Several may run at once: a tick has one run.
     """
     settings = _Settings(**options)  # type: ignore[arg-type] # click checked each of them
     named = FleetOptions(fleet=settings.fleet, store=settings.store)
@@ -147,7 +154,7 @@ def beat(**options: object) -> int:
         dispatcher = Dispatcher(auditor, queue, file.reload)
         auditor.log.capture()
         auditor.log("beating", store=store.database.name, host=settings.host)
-        heartbeat = _heartbeat(auditor, lambda: None, settings, "beat")
+        heartbeat = _heartbeat(auditor, None, settings, "beat")
         heartbeat.start()
         delivery = threading.Thread(target=auditor.deliver_until, args=(ended,), name="lockml-delivery", daemon=True)
         delivery.start()
@@ -160,16 +167,20 @@ def beat(**options: object) -> int:
     return 0
 
 
-def _heartbeat(auditor: Auditor, reload: Reload, settings: _Settings, role: Role) -> Heartbeat:
-    """Return the signs of life of this process; of a fleet that changes it knows by *reload*."""
+def _heartbeat(auditor: Auditor, reload: Reload | None, settings: _Settings, role: Role) -> Heartbeat:
+    """Return the heartbeat of this process.
+
+    With *reload* it reads the fleet file again and sends messages; a process that does both elsewhere gives None.
+    """
 
     def rules() -> tuple[NotifyRule, ...]:
-        auditor.reload_fleet(reload)
+        if reload is not None:
+            auditor.reload_fleet(reload)
         return auditor.fleet.notify
 
     context = host_context(settings.host, settings.cache_dir, settings.state_dir, auditor.store)
     given = HeartbeatSettings(context=context, role=role, rules=rules)
-    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver)
+    return Heartbeat(auditor.store, given, auditor.log, auditor.deliver if reload is not None else None)
 
 
 def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:
@@ -180,7 +191,7 @@ def _auditor(settings: _Settings, fleet: Fleet, store: Store) -> Auditor:
 def _broker_of(settings: _Settings, fleet: Fleet) -> str:
     broker = settings.broker or fleet.broker
     if broker is None:
-        hint = 'write broker = "redis://redis.example/0" in [audit], or give --broker'
+        hint = 'add broker = "redis://redis.example/0" to [audit], or use --broker'
         raise InputError(settings.fleet, "names no broker", hint=hint)
     if not broker.startswith(("redis://", "rediss://", "amqp://", "amqps://", "unix://", "sentinel://")):
         raise InputError(f"broker {redact(broker)!r}", "is not the address of a broker", hint="such as redis://HOST/0")
@@ -188,7 +199,7 @@ def _broker_of(settings: _Settings, fleet: Fleet) -> str:
 
 
 class _CeleryQueue:
-    """Puts messages on the queues that workers read."""
+    """The queues that workers read."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -200,12 +211,12 @@ class _CeleryQueue:
         self._send(RUN, arguments, queue_of(target), soft_time_limit=limit, time_limit=limit + 10)
 
     def ask_discovery(self, host: str) -> None:
-        """Ask *host* to look for what its engine runs; raises QueueError."""
-        if self._waiting(host_queue(host)) == 0:  # a host that is away is asked once, when it comes back
+        """Ask *host* for the containers that its engine runs; raises QueueError."""
+        if self._waiting(host_queue(host)) == 0:  # ask an absent host only once
             self._send(DISCOVER, [], host_queue(host))
 
     def waiting(self, target: AuditTarget) -> int:
-        """Return how many messages wait on the queue of *target*; raises QueueError."""
+        """Return the number of messages on the queue of *target*; raises QueueError."""
         return self._waiting(queue_of(target))
 
     def _waiting(self, queue: str) -> int:

@@ -32,6 +32,8 @@ def _rules(file: str, table: object, key: str) -> Iterator[IgnoreRule]:
     for number, each in enumerate(table, 1):
         rule = {name: value for name, value in each.items() if name != "targets"}
         read = parse_rule(rule, f"{file}: {key} {number}", FINDING_KINDS)
+        if not isinstance(each.get("targets", "*"), str):
+            raise InputError(f"{file}: {key} {number}", "its targets is not a string")
         if each.get("targets", "*") == "*":
             yield read
 

@@ -12,11 +12,26 @@ import click
 from lockml.cli.common.files import read_file
 from lockml.common.errors import InputError
 
-__all__ = ["configured_options", "configured_table", "fleet_table", "option_names", "options_of_table"]
+__all__ = [
+    "TABLES",
+    "configured_options",
+    "configured_table",
+    "fleet_table",
+    "option_names",
+    "options_of_table",
+]
 
 _FLEET: Final = "audit"  # names a fleet, and does not hide options in pyproject.toml
 _LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
 _NOT_OPTIONS: Final = frozenset({"help", "all", "only"})  # only for a command line
+TABLES: Final = frozenset(
+    {
+        *("adopt", "check", "compile", "completion", "diff", "init", "inventory", "lock", "man", "outdated", "record"),
+        *("tree", "verify", "why"),
+        *("built", "dockerfile", "ignore"),
+    }
+)
+"""The tables of the configuration beside the fleet: the options of each command, and other tables."""
 
 
 def configured_options(command: click.Command, name: str) -> dict[str, object]:
@@ -93,16 +108,34 @@ def fleet_table(name: str) -> tuple[str, object]:
 
 
 def _tables() -> tuple[str, Mapping[str, object]]:
-    """Return the configuration file of this folder and its tables by command, {} without one."""
+    """Return the configuration file of this folder and its tables by command, {} without one.
+
+    Raises InputError for a table that no command reads.
+    """
     for name, keys in (("lockml.toml", ()), ("pyproject.toml", ("tool", "lockml"))):
         table: object = _read(name)
         for key in keys:
             table = table.get(key, {}) if isinstance(table, Mapping) else {}
-        if isinstance(table, Mapping):
-            options = {key: value for key, value in table.items() if key != _FLEET}
-            if options:
-                return name, options
+        if not isinstance(table, Mapping):
+            raise InputError(name, "its [tool.lockml] is not a table")
+        options = {key: value for key, value in table.items() if key != _FLEET or keys}
+        for key in options:
+            _refuse_unknown(key, name)
+        if options:
+            return name, options
     return "", {}
+
+
+def _refuse_unknown(key: str, file: str) -> None:
+    if key in TABLES:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(key, sorted(TABLES), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"tables: {', '.join(sorted(TABLES))}"
+    if key == _FLEET:
+        hint = "the fleet is in lockml.toml, in its [audit] table"
+    raise InputError(file, f"lockml reads no table {key!r}", hint=hint)
 
 
 def _read(name: str) -> Mapping[str, object]:

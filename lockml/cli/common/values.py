@@ -48,7 +48,9 @@ def _is_address(text: str) -> bool:
 
 
 def _is_link(text: str) -> bool:
-    return _is_address(text) if ":" in text.partition("/")[0] else Path(text).expanduser().exists()
+    from lockml.index.http.file_urls import expand_home  # the same
+
+    return _is_address(text) if ":" in text.partition("/")[0] else expand_home(text).exists()
 
 
 def _matches(pattern: str) -> Callable[[str], bool]:

@@ -13,15 +13,17 @@ from packaging.specifiers import SpecifierSet
 from lockml.cli.common.files import lies_in_project, read_file, relative_location, relative_to_folder
 from lockml.cli.compile.options import ConfiguredBuilt, InputOptions
 from lockml.cli.compile.result_cache import Reads
-from lockml.common.errors import LockmlError, RequirementError
+from lockml.common.errors import InputError, LockmlError, RequirementError
 from lockml.common.references import ArchiveReference, FolderReference, RepositoryReference
 from lockml.index.built import Built
+from lockml.index.http.file_urls import expand_home
 from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 
 __all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements", "seen_from_here", "worded_from_here"]
 
+_SUFFIXES = (".in", ".txt")  # of files outside the project that another one may include
 _R = TypeVar("_R", Requirement, UnnamedRequirement)
 
 
@@ -37,10 +39,15 @@ def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> Requ
         extras=options.extra,
         groups=options.group,
     )
+    files = (*options.files, *options.constraint, *options.override)
+
+    def read(name: str) -> bytes:
+        _refuse_foreign(name, files)
+        return reads.read(name)
+
     try:
-        asked = read_input_files(named, read=reads.read, environment=reads.variables)
+        asked = read_input_files(named, read=read, environment=reads.variables)
     except RequirementError as error:
-        files = (*options.files, *options.constraint, *options.override)
         raise hide_foreign_lines(error, lambda name: lies_in_project(name, files)) from None
     return replace(
         asked,
@@ -53,6 +60,14 @@ def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> Requ
             for each in asked.dynamic
         ),
     )
+
+
+def _refuse_foreign(name: str, files: Collection[str]) -> None:
+    """Raise InputError where *files* include a file that may be a secret: an index is asked for each word in it."""
+    if name in files or lies_in_project(name, files) or Path(name).resolve().suffix in _SUFFIXES:
+        return
+    problem = f"is outside the project, and its name does not end in {' or '.join(_SUFFIXES)}"
+    raise InputError(name, f"{problem}; its lines could be sent to an index as names of projects")
 
 
 def _seen_from(each: _R, folder: Path) -> _R:
@@ -103,7 +118,7 @@ def folder_digests(asked: RequirementSet, folder: Path) -> dict[str, str]:
     references = [*named, *(each.reference for each in asked.unnamed)]
     paths = {each.path for each in references if isinstance(each, FolderReference)}
     paths |= {project.folder for project in asked.dynamic}
-    return {path: _digest_of(folder / Path(path).expanduser()) for path in paths}
+    return {path: _digest_of(folder / expand_home(path)) for path in paths}
 
 
 def _digest_of(folder: Path) -> str:

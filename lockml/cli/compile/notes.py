@@ -88,12 +88,12 @@ def _joined(notes: list[Note]) -> Iterator[Note]:
 
 def in_brief(error: LockmlError) -> LockmlError:
     """Return *error* in as many lines as a person reads at once; --full shows the others."""
-    from lockml.resolution.conflicts.lines import MOST_LINES, ToldLine, shorten  # only for an error
+    from lockml.resolution.conflicts.lines import MOST_LINES, ShownLine, shorten  # only for an error
 
     match error:
         case NoResolutionError():
             text = error.brief or error.explanation
-            lines = shorten([ToldLine(line) for line in text.splitlines()])
+            lines = shorten([ShownLine(line) for line in text.splitlines()])
             return NoResolutionError("\n".join(lines), hint=error.hint, gave_up=error.gave_up)
         case RequirementError() if len(error.faults) > MOST_LINES:
             more = f"{len(error.faults) - MOST_LINES} more lines are wrong (--full)"

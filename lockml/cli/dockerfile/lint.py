@@ -33,6 +33,7 @@ _PATTERNS: Final = (
     *("compose.yaml", "compose.yml", "compose.*.yaml", "docker-compose.yml", "docker-compose.yaml"),
 )
 _NOT_LINTED: Final = ".dockerignore"
+_SETTINGS: Final = ("ignore", "severity")
 
 
 class _Options(Struct, frozen=True, kw_only=True):
@@ -128,7 +129,12 @@ def _default_files() -> tuple[str, ...]:
 def lint_settings(ignored: tuple[str, ...]) -> Settings:
     """Return the settings of the options and the table [dockerfile]; raises InputError for unknown rules."""
     file, table = configured_table("dockerfile")
-    table = table if isinstance(table, dict) else {}
+    table = {} if table is None else table
+    if not isinstance(table, dict):
+        raise InputError(f"{file}: dockerfile", "is not a table")
+    unknown = sorted(table.keys() - set(_SETTINGS))
+    if unknown:
+        raise InputError(f"{file}: dockerfile", f"has no key {unknown[0]!r}", hint=f"it has {', '.join(_SETTINGS)}")
     codes = table.get("ignore", [])
     severity = table.get("severity", {})
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):

@@ -1,4 +1,4 @@
-"""Commands of uv, Poetry, PDM, Pipenv, pipx, conda and setup.py in, an `Install` out."""
+"""Parse commands of uv, Poetry, PDM, Pipenv, pipx, conda and setup.py into an `Install`."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -96,7 +96,7 @@ def parse_conda(command: Command, words: Words, tool: str) -> Install | None:
 
 
 def _is_explicit(name: str) -> bool:
-    """Say whether the file *name* is a conda lock by its name: ``conda-linux-64.lock``, ``conda-lock.yml``."""
+    """Return whether the file *name* is a conda lock by its name: ``conda-linux-64.lock``, ``conda-lock.yml``."""
     return name.endswith(".lock") or "conda-lock" in name or "explicit" in name
 
 

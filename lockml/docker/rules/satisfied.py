@@ -1,4 +1,4 @@
-"""Requirements as they are written on a command line in, whether the lock has what they ask for out."""
+"""Decide whether the lock satisfies requirements on a command line."""
 
 import posixpath
 import re
@@ -27,13 +27,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def name_of(argument: Argument) -> NormalizedName | None:
-    """Return the project that *argument* asks for, None where only the build knows."""
+    """Return the project that *argument* requests, None if only the build knows it."""
     match = _NAME.match(argument.text)
     return canonicalize_name(match[0]) if match else None
 
 
 def lock_has(lock: LockFacts, texts: Iterable[str]) -> bool:
-    """Say whether the lock has every requirement of *texts* at a version that suits, without extras or URLs."""
+    """Return whether the lock has every requirement of *texts* at a suitable version, without extras or URLs."""
     for text in texts:
         try:
             asked = Requirement(text)
@@ -48,7 +48,7 @@ def lock_has(lock: LockFacts, texts: Iterable[str]) -> bool:
 
 
 def locked_file(analysis: Analysis) -> str | None:
-    """Return the requirement file of the context that is what the lock says, None where there is none."""
+    """Return the requirement file of the context that matches the lock, None if there is none."""
     lock = analysis.lock
     if lock is None:
         return None
@@ -60,7 +60,7 @@ def locked_file(analysis: Analysis) -> str | None:
 
 
 def plain_options(install: Install) -> bool:
-    """Say whether *install* has no options but those that mean the same for a requirement file."""
+    """Return whether *install* only has options that mean the same for a requirement file."""
     return all(option.name in _PLAIN for option in install.options)
 
 
@@ -73,7 +73,7 @@ _PLAIN: Final = frozenset(_PLAIN_WORDS.split())
 
 
 def in_one_environment(analysis: Analysis, run: Run, install: Install, locked: Install) -> bool:
-    """Say whether *install* of *run* surely adds to what *locked* made before: by one program, and nothing between."""
+    """Return whether *install* of *run* certainly adds to what *locked* made: with one program, and nothing between."""
     first = next(each for each, found in analysis.installs if found is locked)
     programs = {(each.tool, posixpath.dirname(each.command.words[0].text)) for each in (install, locked)}
     if len(programs) > 1 or _activates(run, install) or _activates(first, locked):
@@ -93,6 +93,6 @@ def _between(analysis: Analysis, first: Run, last: Run) -> Iterator[Instruction]
 
 
 def _activates(run: Run, install: Install) -> bool:
-    """Say whether a command before *install* may choose another environment for it."""
+    """Return whether a command before *install* may choose another environment for it."""
     earlier = run.commands[: run.commands.index(install.command)]
     return any(program(each.words[0]) in _ACTIVATING for each in earlier if each.words)

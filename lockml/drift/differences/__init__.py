@@ -1,1 +1,1 @@
-"""Hold two subjects together: their packages, their files, and what decides how Python starts."""
+"""Compare two subjects: their packages, their files, and what decides how Python starts."""

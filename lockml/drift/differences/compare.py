@@ -1,4 +1,4 @@
-"""Compare two subjects: the inventories and the trees of both in, their `Difference` out."""
+"""Compare two subjects by their inventories and file trees (→ `Difference`)."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -31,7 +31,7 @@ def compare_subjects(
 ) -> Difference:
     """Return how *after* differs from *before*, up to *level*.
 
-    What *alike* knows to be the same is not read; with *full*, every file that differs is kept.
+    Files that *alike* knows to be equal are not read; *full* keeps every file that differs.
     """
     inventories = (before.inventory, after.inventory)
     one, other = (each.environment.distributions for each in inventories)
@@ -57,7 +57,7 @@ def compare_subjects(
 
 
 def side_of(inventory: Inventory) -> Side:
-    """Return what a difference says of the subject of an *inventory*."""
+    """Return what a difference says about the subject of an *inventory*."""
     subject, environment = inventory.subject, inventory.environment
     return Side(
         name=str(subject),
@@ -79,7 +79,7 @@ def _files(
 def _with_files(
     changes: dict[str, PackageChange], groups: tuple[FileGroup, ...], after: Inventory
 ) -> tuple[PackageChange, ...]:
-    """Return *changes* with the projects whose files alone differ."""
+    """Return *changes* with the projects added of which only files differ."""
     installed = {str(each.name): each for each in after.environment.distributions}
     for group in groups:
         found = installed.get(group.owner or "")
@@ -90,7 +90,7 @@ def _with_files(
             name=found.name,
             before=found.version,
             after=found.version,
-            detail="its RECORD is the same one",
+            detail="its RECORD is the same",
             path=found.folder,
             origin=(next(iter(group.origins)) or None) if len(group.origins) == 1 else None,
             time=max((each.time for each in group.changes if each.time is not None), default=None),
@@ -99,7 +99,7 @@ def _with_files(
 
 
 def _shared(before: tuple[str, ...], after: tuple[str, ...]) -> int:
-    """Return how many of the lowest layers are the same."""
+    """Return how many of the lowest layers are equal."""
     return next(
         (n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
         min(len(before), len(after)),
@@ -124,7 +124,7 @@ def _notes(inventories: tuple[Inventory, Inventory]) -> Iterator[str]:
     for each in inventories:
         yield from (f"{each.subject}: {remark}" for remark in each.remarks)
         if each.others:
-            yield f"{each.subject} has other environments, which were not compared: {', '.join(each.others)}"
+            yield f"{each.subject} has other environments that were not compared: {', '.join(each.others)}"
 
 
 def _problems(inventories: tuple[Inventory, Inventory]) -> Iterator[Problem]:

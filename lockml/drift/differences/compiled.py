@@ -1,4 +1,4 @@
-"""Two compiled modules in, whether they are the same code out: the time and the path of their sources may differ."""
+"""Compare two compiled modules for equal code; the time and the path of their sources may differ."""
 
 import hashlib
 import posixpath
@@ -13,11 +13,11 @@ from lockml.inventory.file_tree import FileTree, UnreadableError
 __all__ = ["CompiledPairs"]
 
 _MAX_SIZE: Final = 8 << 20
-_MAX_TAKEN_APART: Final = 64 << 20  # bytes of all modules: it is slow, and what is beyond counts as different
+_MAX_TAKEN_APART: Final = 64 << 20  # bytes of all modules: reading code is slow; the rest counts as different
 
 
 class CompiledPairs:
-    """Compares the compiled modules of two *trees* for a release *python*."""
+    """A comparison of the compiled modules of two *trees* for a release *python*."""
 
     def __init__(self, trees: tuple[FileTree, FileTree], python: str) -> None:
         self._trees = trees
@@ -26,7 +26,7 @@ class CompiledPairs:
         self._taken_apart = 0
 
     def same(self, pair: Pair) -> bool:
-        """Say whether both files of *pair* are the same code; False for what cannot be read, or not within bounds."""
+        """Return whether both files of *pair* have the same code; False if one cannot be read within bounds."""
         one = self._body(0, pair.before)
         other = self._body(1, pair.after)
         if one is None or other is None or pair.before is None or pair.after is None or one[:4] != other[:4]:
@@ -34,7 +34,7 @@ class CompiledPairs:
         bodies = (one[HEADER:], other[HEADER:])
         if bodies[0] == bodies[1]:
             return True
-        mark = hashlib.sha256(one + other).digest()  # that stands in neither
+        mark = hashlib.sha256(one + other).digest()  # that occurs in neither
         if _without_path(bodies[0], pair.before, mark) == _without_path(bodies[1], pair.after, mark):
             return True
         self._taken_apart += len(one) + len(other)
@@ -54,7 +54,7 @@ class CompiledPairs:
 
 
 def _without_path(body: bytes, found: Found, mark: bytes) -> bytes:
-    """Return *body* with *mark* for the path of the source, which the compiler wrote with its length before it."""
+    """Return *body* with *mark* instead of the source's path, which the compiler wrote after its length."""
     folder, _, name = found.path.rpartition("/")
     compiled = parse_compiled_name(name)
     if compiled is None:

@@ -1,7 +1,7 @@
-"""The trees of two environments in, the files that differ out: by their true bytes, grouped by whose they are.
+"""Find the files that differ between two environments, by their real bytes, grouped by owner.
 
-Files of the same size are hashed, both of them, a few thousand at a time, so that memory does not grow with their
-number. Of each group a few files are kept as examples, or all of them.
+Files of equal size are hashed on both sides, a few thousand at a time, so memory does not grow with their number.
+Each group keeps a few files as examples, or all of them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +23,13 @@ __all__ = ["ComparedFiles", "compare_files"]
 
 _TOGETHER: Final = 4096
 _EXAMPLES: Final = 5
-_PRIVILEGED: Final = "it runs with the rights of its owner, whoever starts it, or did"
+_PRIVILEGED: Final = "it runs, or ran, with the rights of its owner (setuid)"
 
 
 class ComparedFiles(Struct, frozen=True, kw_only=True):
-    """The *groups* of files that differ; how many were *compared*, and how many are only *recompiled*.
+    """The *groups* of files that differ, how many were *compared*, and how many are only *recompiled*.
 
-    *notes* tell what was not walked.
+    *notes* list what was not walked.
     """
 
     groups: tuple[FileGroup, ...]
@@ -47,9 +47,9 @@ def compare_files(
     *,
     full: bool = False,
 ) -> ComparedFiles:
-    """Return the files of two *environments* that differ; *names* are what problems call the two.
+    """Return the files of two *environments* that differ; *names* are used for the two in problems.
 
-    What *alike* knows to be the same is not read. With *full*, every file is kept.
+    Files that *alike* knows to be equal are not read. *full* keeps every file.
     """
     places = (Places(trees[0], environments[0]), Places(trees[1], environments[1]))
     walk = PairWalk(trees, places, names, alike)
@@ -70,7 +70,7 @@ def compare_files(
 
 
 class _Comparison:
-    """Decides of pairs whether they differ."""
+    """A decision for each pair of files whether they differ."""
 
     def __init__(self, trees: tuple[FileTree, FileTree], alike: Alike, groups: "_Groups", python: str) -> None:
         self._trees = trees
@@ -83,7 +83,7 @@ class _Comparison:
         self.unread: dict[tuple[int, str, str], None] = {}
 
     def look_at(self, pair: Pair) -> None:
-        """Decide of a *pair*, or keep it until enough are to be hashed."""
+        """Decide about a *pair*, or keep it until there are enough to hash."""
         one, other = pair.before, pair.after
         self.compared += 1
         if one is None or other is None:
@@ -92,7 +92,7 @@ class _Comparison:
             self._groups.add("changed", pair)
         elif one.real is None or other.real is None:
             if one.real is not other.real:
-                self._groups.add("changed", pair._replace(detail="it leads to no file, or is none"))
+                self._groups.add("changed", pair._replace(detail="it is not a file, or a link to none"))
         elif one.privileged != other.privileged:
             self._groups.add("changed", pair._replace(detail=_PRIVILEGED))
         elif one.real == other.real and self._alike.file(one.real):
@@ -105,7 +105,7 @@ class _Comparison:
                 self.flush()
 
     def flush(self) -> None:
-        """Hash what waits, and decide of it."""
+        """Hash the waiting pairs, and decide about them."""
         waiting, self._waiting = self._waiting, []
         digests = [
             self._digests(side, (str(found.real) for pair in waiting if (found := pair.of(side)) is not None))
@@ -117,7 +117,7 @@ class _Comparison:
                 self._differ(pair)
 
     def _digests(self, side: int, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return the digests of files; one that cannot be read has none, and is told."""
+        """Return the digests of files; a file that cannot be read has none, and is reported."""
         found: dict[str, bytes] = {}
         wanted = [(path, "sha256") for path in dict.fromkeys(paths)]
         for path, result in self._trees[side].digests(wanted) if wanted else ():
@@ -135,7 +135,7 @@ class _Comparison:
 
 
 class _Counted:
-    """Counts the files of one group."""
+    """The counts of one group of files."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[bool, FileChangeKind], int] = {}
@@ -153,7 +153,7 @@ class _Counted:
 
 
 class _Groups:
-    """Sorts the files that differ by whose they are."""
+    """The files that differ, grouped by owner."""
 
     def __init__(self, trees: tuple[FileTree, FileTree], owners: tuple[Owners, Owners], *, full: bool) -> None:
         self._owners = owners
@@ -190,7 +190,7 @@ class _Groups:
             )
 
     def all(self) -> tuple[FileGroup, ...]:
-        """Return the groups, projects by name, then Python, then what no RECORD lists."""
+        """Return the groups: projects by name, then Python, then files that no RECORD lists."""
         return tuple(
             FileGroup(
                 owner=owner.name,
@@ -207,7 +207,7 @@ class _Groups:
 
 
 def _order(change: FileChange) -> tuple[bool, int, str]:
-    """Sort sources before compiled modules, and what changed before what came and what went."""
+    """Sort sources before compiled modules, and changed files before added and removed ones."""
     return change.compiled, ("changed", "added", "removed").index(change.kind), change.path
 
 
@@ -218,7 +218,7 @@ def _rank(owner: Owner) -> tuple[int, str]:
 
 
 class _Brought(NamedTuple):
-    """What made a file differ; *side* is the one whose doing it is."""
+    """The cause that made a file differ, on one *side*."""
 
     text: str
     side: int
@@ -226,7 +226,7 @@ class _Brought(NamedTuple):
 
 
 class _Origins:
-    """Finds what made files differ: what brought or removed them in what is there now, or changed them before."""
+    """A search for what made files differ: what added or removed them on the new side, or changed them before."""
 
     def __init__(self, trees: Sequence[FileTree]) -> None:
         self._trees = trees
@@ -234,13 +234,13 @@ class _Origins:
         self._times = [Times(tree) for tree in trees]
 
     def of(self, pair: Pair) -> _Brought | None:
-        """Return what made the files of *pair* differ, None where that is not known."""
+        """Return what made the files of *pair* differ, None if that is unknown."""
         found = list(self._known(pair))
         late = [each for each in found if each.origin.order >= AFTER_START]
         return next(iter(late or found), None)
 
     def time(self, pair: Pair, brought: _Brought | None) -> str | None:
-        """Return when that was written, of what was made after the start; the times in images say little."""
+        """Return when a file was written, if that was after the start; times in images say little."""
         if brought is None or brought.origin.order < AFTER_START:
             return None
         found = pair.of(brought.side)
@@ -252,17 +252,17 @@ class _Origins:
         return self._times[brought.side].of(other.path, brought.origin)
 
     def _known(self, pair: Pair) -> Iterator[_Brought]:
-        """Yield what is known of the side that is there now, then of the other."""
+        """Yield what is known about the new side, then about the other."""
         for side in (1, 0):
             try:
                 origin = self._of(side, pair)
-            except UnreadableError:  # reported where it is read
+            except UnreadableError:  # reported when it is read
                 continue
             if origin is not None:
                 yield _Brought(origin.text if side else f"before: {origin.text}", side, origin)
 
     def _of(self, side: int, pair: Pair) -> Origin | None:
-        """Return what brought the file that a side has, or removed the one that the other has."""
+        """Return what added the file on a side, or removed the one that the other side has."""
         tree, mine, theirs = self._trees[side], pair.of(side), pair.of(1 - side)
         if mine is not None:
             return tree.origin(mine.path) if mine.real == mine.path else latest_origin(tree, mine.path)
@@ -275,6 +275,6 @@ def _is_compiled(pair: Pair) -> bool:
 
 
 def _is_installers(path: str) -> bool:
-    """Say whether an installer writes the file at *path* about itself."""
+    """Return whether the file at *path* is one of an installer's own."""
     folder, _, name = path.rpartition("/")
     return folder.endswith(".dist-info") and name in INSTALLER_FILES

@@ -1,4 +1,4 @@
-"""The nouns of a difference: what is compared, and each setting, package and file that is another one."""
+"""The data model of a difference: what is compared, and each setting, package and file that differs."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -26,9 +26,9 @@ FileChangeKind = Literal["added", "removed", "changed"]
 
 
 class Side(Struct, frozen=True, kw_only=True):
-    """One of the two: a *subject*, or a lock, of which that is None; *name* is how the user calls it.
+    """One side of a comparison: a *subject*, or None for a lock; *name* is what the user called it.
 
-    *prefix* and *python* are of its environment, "" of a lock; *layers* counts those of an image.
+    *prefix* and *python* describe its environment, "" for a lock; *layers* counts the layers of an image.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Side(Struct, frozen=True, kw_only=True):
 
 
 class SettingChange(Struct, frozen=True, kw_only=True):
-    """Something beside packages and files that decides what Python loads; None where one side has none."""
+    """A setting besides packages and files that decides what Python loads; None for a side without it."""
 
     name: str
     before: str | None
@@ -48,10 +48,10 @@ class SettingChange(Struct, frozen=True, kw_only=True):
 
 
 class PackageChange(Struct, frozen=True, kw_only=True):
-    """One project that differs: *before* and *after* are its versions, None where it is not there.
+    """One project that differs: *before* and *after* are its versions, None if it is not installed.
 
-    *files* says that the version is the same and its files are not; *detail* says more. *origin* says what brought
-    it there, or removed it, *time* when that was written last, and *path* is its dist-info or egg-info.
+    *files* says that the version is the same but its files differ; *detail* says more. *origin* says what added or
+    removed it, *time* when that was last written, and *path* is its dist-info or egg-info.
     """
 
     kind: PackageChangeKind
@@ -65,7 +65,7 @@ class PackageChange(Struct, frozen=True, kw_only=True):
 
 
 class FileChange(Struct, frozen=True, kw_only=True):
-    """One file that differs, with its sizes in bytes, None where it is not there, or is behind a link.
+    """One file that differs, with its sizes in bytes, None if it does not exist or is behind a link.
 
     *compiled* says that it is a compiled module.
     """
@@ -81,7 +81,7 @@ class FileChange(Struct, frozen=True, kw_only=True):
 
 
 class FileCounts(Struct, frozen=True, kw_only=True):
-    """How many files were *added*, *removed* and *changed*."""
+    """The numbers of files *added*, *removed* and *changed*."""
 
     added: int = 0
     removed: int = 0
@@ -89,17 +89,16 @@ class FileCounts(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """How many files differ."""
+        """The number of files that differ."""
         return self.added + self.removed + self.changed
 
 
 class FileGroup(Struct, frozen=True, kw_only=True):
-    """The files that differ of one *owner*: a project, ``python`` for the interpreter and its library.
+    """The files of one *owner* that differ: a project, or ``python`` for the interpreter and its library.
 
-    Where no RECORD has them, *owner* is None, and *folder* is the one of the import path that they are in. *compiled*
-    are counted apart from *files*. *origins* counts by what brought or removed them, *growth* is how many bytes more
-    they are, and *changes* are examples, or all of them. *installers* counts those of *files* that an installer writes
-    about itself.
+    If no RECORD lists them, *owner* is None and *folder* is the entry of the import path that they are in. *compiled*
+    are counted separately from *files*. *origins* counts by cause, *growth* is the change of size in bytes, and
+    *changes* are examples, or all of them. *installers* counts those of *files* that an installer writes about itself.
     """
 
     owner: str | None
@@ -113,12 +112,12 @@ class FileGroup(Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> int:
-        """How many files differ."""
+        """The number of files that differ."""
         return self.files.total + self.compiled.total
 
 
 class LayerChange(Struct, frozen=True, kw_only=True):
-    """A layer that only one of two images has: its *number* of *count*, from 1 on, and the *step* that made it."""
+    """A layer that only one of two images has: its *number* of *count*, from 1, and the *step* that made it."""
 
     kind: Literal["added", "removed"]
     number: int
@@ -127,12 +126,12 @@ class LayerChange(Struct, frozen=True, kw_only=True):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """All that differs between *before* and *after*, up to *level*; *problems* make it incomplete.
+    """Everything that differs between *before* and *after*, up to *level*; *problems* make it incomplete.
 
-    *shared_layers* counts the lowest layers of two images that are the same, *layers* are the others, which may have
-    brought nothing that Python sees. *compared* counts the files of both that
-    were looked at, *recompiled* those compiled modules that are the same code for another time of their source.
-    *accepted* counts what the configuration lets differ from a lock, and *notes* are of what was compared.
+    *shared_layers* counts the lowest layers that two images share, *layers* are the others, which may have added
+    nothing that Python sees. *compared* counts the files compared, *recompiled* the compiled modules with equal code
+    for another time of their source. *accepted* counts what the configuration allows to differ from a
+    lock, and *notes* describe how the comparison was made.
     """
 
     before: Side
@@ -156,5 +155,5 @@ class Difference(Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> int:
-        """How many files differ."""
+        """The number of files that differ."""
         return sum(group.total for group in self.groups)

@@ -1,4 +1,4 @@
-"""A report on a subject and a lock in, the same as a `Difference` out: what check finds, in the words of diff."""
+"""Convert a report on a subject and a lock into a `Difference`: the findings of check in the words of diff."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -32,7 +32,7 @@ _PACKAGES: Final[dict[DriftKind, PackageChangeKind]] = {
     "duplicate": "changed",
     "shadowed": "changed",
 }
-_PLAIN: Final = frozenset({"missing", "unexpected", "version"})  # whose names say it all
+_PLAIN: Final = frozenset({"missing", "unexpected", "version"})  # their names say enough
 _FILES: Final[dict[DriftKind, FileChangeKind]] = {
     "modified": "changed",
     "removed-file": "removed",
@@ -48,7 +48,7 @@ _OTHER_WAY: Final[dict[PackageChangeKind, PackageChangeKind]] = {
 
 
 def difference_of(report: DriftReport) -> Difference:
-    """Return how the subject of *report* differs from its lock, by the drifts that count."""
+    """Return how the subject of *report* differs from its lock, according to the drifts that count."""
     subject, environment = report.subject, report.environment
     packages = {each.name: each for each in _packages(report.drifts)}
     groups = tuple(_groups(report.drifts))
@@ -57,9 +57,12 @@ def difference_of(report: DriftReport) -> Difference:
         if group.owner in versions and group.owner not in packages:
             version = versions[group.owner]
             packages[group.owner] = PackageChange(
-                kind="files", name=group.owner, before=version, after=version, detail="its files are not as locked"
+                kind="files", name=group.owner, before=version, after=version, detail="its files differ from the lock"
             )
-    exceeded = (Problem(path=limit.code, reason="no look can know it, and it must not be") for limit in report.exceeded)
+    exceeded = (
+        Problem(path=limit.code, reason="this check cannot determine it, but it is required")
+        for limit in report.exceeded
+    )
     return Difference(
         before=Side(name=f"lock {report.lock}"),
         after=Side(
@@ -79,7 +82,7 @@ def difference_of(report: DriftReport) -> Difference:
 
 
 def reversed_difference(difference: Difference) -> Difference:
-    """Return how what is before in *difference* differs from what is after in it."""
+    """Return *difference* with its two sides exchanged."""
     return replace(
         difference,
         before=difference.after,

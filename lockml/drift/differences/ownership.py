@@ -1,4 +1,4 @@
-"""Say whose file one is that differs: the project whose RECORD lists it (PEP 376, PEP 627), or Python's."""
+"""Find the owner of a file that differs: the project whose RECORD lists it (PEP 376, PEP 627), or Python."""
 
 import posixpath
 from functools import cached_property
@@ -13,7 +13,7 @@ __all__ = ["Owner", "Owners"]
 
 
 class Owner(NamedTuple):
-    """The *name* of a project, ``python``, or None for what no RECORD lists; that is in a walked *folder*."""
+    """The *name* of a project, ``python``, or None for a file in a walked *folder* that no RECORD lists."""
 
     name: str | None
     folder: str
@@ -28,7 +28,7 @@ class Owners:
         self._places = places
 
     def of(self, path: str) -> Owner:
-        """Return the owner of the file at *path*; a compiled module is its source's."""
+        """Return the owner of the file at *path*; a compiled module belongs to the owner of its source."""
         for each in (path, _source_of(path)):
             name = self._listed.get(each) or self._described.get(posixpath.dirname(each))
             if name is not None:

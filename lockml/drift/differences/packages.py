@@ -1,4 +1,4 @@
-"""The distributions of two environments in, the projects that differ out: by name, version, source and RECORD."""
+"""Find the projects that differ between two environments, by name, version, source and RECORD."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -15,7 +15,7 @@ from lockml.inventory.origins import Removals, Times
 
 __all__ = ["compare_packages"]
 
-_LEFTOVER: Final = "~"  # pip renames what it is about to replace, and an interrupted one leaves it
+_LEFTOVER: Final = "~"  # pip renames what it replaces, and leaves it behind if it is interrupted
 _Copies = Sequence[InstalledDistribution]
 
 
@@ -28,7 +28,7 @@ def compare_packages(
 ) -> Iterator[PackageChange]:
     """Yield the projects that differ, by name; with *artifacts* also those whose RECORD does.
 
-    *tree* has the files of *after*, and tells what removed a project; None where there are none.
+    *tree* has the files of *after*, and knows what removed a project; None if there are none.
     """
     removals = Removals(tree) if tree is not None else None
     times = Times(tree) if tree is not None else None
@@ -61,7 +61,7 @@ def _by_name(distributions: Iterable[InstalledDistribution]) -> Mapping[Normaliz
 
 
 def _present(name: NormalizedName, old: _Copies, new: _Copies, *, artifacts: bool) -> Iterator[PackageChange]:
-    """Yield how a project that is there now differs."""
+    """Yield how a project on the new side differs."""
     kind, detail = _kind(old, new, artifacts=artifacts)
     if kind is None:
         return
@@ -100,13 +100,13 @@ def _direction(old: _Copies, new: _Copies) -> PackageChangeKind:
         one, other = Version(old[0].version), Version(new[0].version)
     except InvalidVersion:
         return "changed"
-    if one == other:  # written in two ways
+    if one == other:  # the same version, written differently
         return "changed"
     return "upgraded" if other > one else "downgraded"
 
 
 def _source_detail(old: InstalledDistribution, new: InstalledDistribution) -> str:
-    """Return how a project came from elsewhere (PEP 610), "" where it did not."""
+    """Return how the source of a project differs (PEP 610), "" if it does not."""
     one, other = _source(old), _source(new)
     return f"from {other}, before from {one}" if one != other else ""
 
@@ -122,16 +122,16 @@ def _source(each: InstalledDistribution) -> str:
 
 
 def _record_detail(old: InstalledDistribution, new: InstalledDistribution) -> str:
-    """Return how the RECORD of the same version is another one, "" where it is not, or neither has one."""
+    """Return how the RECORDs of one version differ, "" if they do not, or neither has one."""
     if old.record is None or new.record is None:
         if old.record is None and new.record is None:
             return ""
-        return "it has a RECORD now, before it had none" if old.record is None else "it has no RECORD any more"
-    return "" if _identity(old) == _identity(new) else "its RECORD is another one"
+        return "it has a RECORD now; it had none before" if old.record is None else "it no longer has a RECORD"
+    return "" if _identity(old) == _identity(new) else "its RECORD differs"
 
 
 def _identity(each: InstalledDistribution) -> str | frozenset[tuple[str, str, str]]:
-    """Return what stands for the rows that no installer writes; of an odd RECORD, those rows."""
+    """Return a key for the rows that no installer writes; for an irregular RECORD, the rows themselves."""
     rows = each.record or ()
     try:
         return installed_digest(rows, dist_info=each.dist_info, site_folder=each.site_folder)

@@ -1,7 +1,7 @@
-"""Where an environment's files are, and by what names two environments call the same place.
+"""Locate the files of an environment, and map the same place between two environments.
 
-Two environments may have other prefixes and other releases of Python: ``lib/python3.11/site-packages`` of one is where
-the other has ``lib/python3.12/site-packages``.
+Two environments may have different prefixes and Pythons: ``lib/python3.11/site-packages`` of one corresponds to
+``lib/python3.12/site-packages`` of the other.
 """
 
 import posixpath
@@ -14,13 +14,13 @@ from lockml.inventory.model import PythonEnvironment
 __all__ = ["Key", "Places"]
 
 Key: TypeAlias = tuple[str | None, ...]
-"""A place by its names: None first for the prefix, "" for the folder that is named after the Python.
+"""A place by its names: a leading None for the prefix, "" for the folder that is named after the Python.
 
-Two and three of None alone are the standard library and the interpreter, wherever they are.
+Two Nones alone are the standard library and three are the interpreter, wherever they are.
 """
 
-_SYSTEM: Final = frozenset({"", "/usr"})  # whose programs are those of the whole system
-_OTHERS: Final = ("pkgs", "envs")  # of conda: what it fetched, and other environments
+_SYSTEM: Final = frozenset({"", "/usr"})  # its programs are those of the whole system
+_OTHERS: Final = ("pkgs", "envs")  # conda's downloads and other environments
 
 
 class Places:
@@ -45,7 +45,7 @@ class Places:
         )
 
     def key(self, path: str) -> Key:
-        """Return by what names the place *path* is found in another environment."""
+        """Return the names by which another environment has the place *path*."""
         for place, key in ((self.prefix, (None,)), (self.library, (None,) * 2), (self.program, (None,) * 3)):
             if path == place:
                 return key
@@ -54,11 +54,11 @@ class Places:
         return (None, *names) if inside else names
 
     def name(self, name: str) -> str:
-        """Return by what name another environment has an entry of this *name*: no name for the Python's own folder."""
+        """Return the name of the corresponding entry in another environment: no name for the Python's own folder."""
         return "" if name == self._own else name
 
     def at(self, key: Key) -> str | None:
-        """Return the place that *key* is here, None where it names the folder of a Python that is unknown."""
+        """Return the place of *key* here, None if it names the folder of an unknown Python."""
         if key[:2] == (None, None):
             return self.library if len(key) == 2 else self.program
         names = [self._own if name == "" else name for name in key if name is not None]
@@ -68,14 +68,14 @@ class Places:
         return f"{start}/{'/'.join(map(str, names))}".rstrip("/")
 
     def may_walk(self, folder: str) -> bool:
-        """Say whether *folder*, which the other environment has on its import path, is one to walk here too."""
+        """Return whether *folder*, on the other environment's import path, is walked here too."""
         inside = folder == self.prefix or folder.startswith(f"{self.prefix}/")
         if self.prefix in _SYSTEM and inside and folder not in self.folders:
             return False
         return folder in self.folders or not any(each.startswith(f"{folder}/") for each in self.folders)
 
     def root_of(self, path: str) -> str:
-        """Return the nearest folder above the file *path* that is walked, that of the file where there is none."""
+        """Return the nearest walked folder above the file *path*, else the file's own folder."""
         above = posixpath.dirname(path)
         while above not in self.folders:
             if above == "/":
@@ -84,12 +84,12 @@ class Places:
         return above
 
     def of_python(self, path: str) -> bool:
-        """Say whether the file *path* is of the interpreter or its standard library."""
+        """Return whether the file *path* belongs to the interpreter or its standard library."""
         in_library = self.library is not None and self.root_of(path) == self.library
         return in_library or path in self._interpreter
 
     def _folders(self) -> Iterator[str]:
-        """Yield the folders that are walked, one may be in another: what Python imports from, programs, data."""
+        """Yield the folders to walk, which may be nested: what Python imports from, programs, data."""
         environment, prefix = self._environment, self.prefix
         yield from self.libraries
         if self.library is not None:
@@ -101,7 +101,7 @@ class Places:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """The folders that belong to other environments of conda's."""
+        """The folders that belong to other conda environments."""
         return self._left_out
 
     def _programs(self) -> Iterator[str]:
@@ -113,7 +113,7 @@ class Places:
         try:
             yield from (f"{folder}/{name}" for name in self._tree.names(folder) if name.startswith("libpython"))
         except UnreadableError:
-            return  # reported where the folder is walked, if it is
+            return  # reported if the folder is walked
 
     def _elsewhere(self) -> Iterator[str]:
         """Yield the files that RECORDs list outside of their library folder."""
@@ -125,7 +125,7 @@ class Places:
                     try:
                         above = _resolved(self._tree, posixpath.dirname(path))
                     except UnreadableError:
-                        above = posixpath.dirname(path)  # reported where the file is looked at
+                        above = posixpath.dirname(path)  # reported when the file is compared
                     yield f"{above}/{posixpath.basename(path)}"
 
 

@@ -1,4 +1,4 @@
-"""Two inventories in; what differs beside packages and files, and decides what Python loads, out."""
+"""Compare the settings of two inventories that decide what Python loads, besides packages and files."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -9,20 +9,20 @@ from lockml.inventory.model import LOCK_LABEL, Inventory, PythonEnvironment, Run
 __all__ = ["compare_settings"]
 
 _VARIABLES: Final = frozenset({"PATH", "VIRTUAL_ENV", "CONDA_PREFIX"})
-_OF_PYTHON: Final = ("PYTHON", "LD_")  # what the variables that Python and the loader read begin with
-# HOME is set at the start of a container, and what Python takes from there is on the import path
+_OF_PYTHON: Final = ("PYTHON", "LD_")  # prefixes of the variables that Python and the loader read
+# HOME is set when a container starts, and what Python uses from it is on the import path
 
 
 def compare_settings(
     inventories: tuple[Inventory, Inventory], runtimes: tuple[Runtime, Runtime]
 ) -> Iterator[SettingChange]:
-    """Yield the Python, the platform and the import path that are others, and the variables that decide it."""
+    """Yield a changed Python, platform or import path, and the variables that decide it."""
     one, other = (_facts(each) for each in inventories)
     known = {name for name in (*one, *other) if one.get(name) is not None and other.get(name) is not None}
     yield from (each for each in _changes(one, other) if each.name in known or each.name == "lock label")
     listed = any(each.subject.kind == "freeze" for each in inventories)
     alone = any(each.subject.details.get("is") == "packages" for each in inventories)
-    if not listed and not alone:  # the variables around those are this machine's
+    if not listed and not alone:  # those of an environment are this machine's
         before, after = (_deciding(each.environment) for each in runtimes)
         yield from _changes(before, after)
 
@@ -40,7 +40,7 @@ def _facts(inventory: Inventory) -> dict[str, str | None]:
 
 
 def _import_path(environment: PythonEnvironment) -> Iterator[str]:
-    """Yield the import path without what a prefix and a release of Python decide, which are told on their own."""
+    """Yield the import path without what the prefix and the Python decide, which are reported separately."""
     minor = ".".join(environment.python.split(".")[:2])
     for folder in environment.site_folders:
         inside = folder.removeprefix(f"{environment.prefix}/")

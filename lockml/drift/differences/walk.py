@@ -1,6 +1,6 @@
-"""Walk the folders of two environments side by side: pairs of files that may differ out.
+"""Walk the folders of two environments side by side and yield pairs of files that may differ.
 
-Files that both have of one layer are left out. Links are followed inside their trees, once a folder.
+Files that both have from the same layer are skipped. Links are followed inside their trees, each folder once.
 """
 
 import re
@@ -15,33 +15,33 @@ __all__ = ["Alike", "Found", "NothingAlike", "Pair", "PairWalk"]
 
 _MAX_DEPTH: Final = 100
 _MAX_FILES: Final = 10_000_000
-_KERNEL: Final = re.compile(r"/?|/(?:proc|sys|dev)(?:/.*)?", re.DOTALL)  # the root, and what the kernel shows as files
+_KERNEL: Final = re.compile(r"/?|/(?:proc|sys|dev)(?:/.*)?", re.DOTALL)  # the root, and the kernel's virtual files
 
 
 class Alike(Protocol):
-    """Knows of places what is the same without a look, as both have it of the very same layer."""
+    """The places that are equal without reading them, as both sides have them from the same layer."""
 
     def folder(self, path: str) -> bool:
-        """Say whether the folder *path*, and all below it, is the same in both."""
+        """Return whether the folder *path*, with everything below, is equal on both sides."""
 
     def file(self, path: str) -> bool:
-        """Say whether the file at the link-free *path* is the same in both."""
+        """Return whether the file at the link-free *path* is equal on both sides."""
 
 
 class NothingAlike:
-    """Knows nothing."""
+    """An `Alike` that knows nothing: everything is read."""
 
     def folder(self, _: str) -> bool:
-        """Say that a folder must be looked at."""
+        """Return False: the folder must be walked."""
         return False
 
     def file(self, _: str) -> bool:
-        """Say that a file must be looked at."""
+        """Return False: the file must be compared."""
         return False
 
 
 class Found(NamedTuple):
-    """A file of one side: *real* is where it is without links, None for what leads to no file.
+    """A file of one side: *real* is its path without links, None if it leads to no file.
 
     *size* is None behind a link.
     """
@@ -53,7 +53,7 @@ class Found(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A file as both have it, None where one has none; *detail* is of a link that leads elsewhere."""
+    """A file on both sides, None on a side without it; *detail* describes a link that leads elsewhere."""
 
     before: Found | None
     after: Found | None
@@ -68,7 +68,7 @@ _Two = tuple[str | None, str | None]
 
 
 class PairWalk:
-    """Walks two *trees* at their *places*; call `pairs` once, and read *problems* and *left_out* afterwards."""
+    """A walk over two *trees* at their *places*; call `pairs` once, then read *problems* and *left_out*."""
 
     def __init__(
         self, trees: tuple[FileTree, FileTree], places: tuple[Places, Places], names: tuple[str, str], alike: Alike
@@ -87,7 +87,7 @@ class PairWalk:
         self._walked = tuple({roots[side] for roots in self._roots if roots[side] is not None} for side in (0, 1))
 
     def pairs(self) -> Iterator[Pair]:
-        """Yield each file that either has, but for those that are known to be the same."""
+        """Yield each file of either side, except those known to be equal."""
         for folders in self._roots:
             yield from self._below(folders)
         yield from self._singles()
@@ -97,12 +97,12 @@ class PairWalk:
                 None if path is None else places.key(path) for path, places in zip(folders, self._places, strict=True)
             ]
             if None not in keys and keys[0] != keys[1]:
-                yield pair._replace(detail=f"it leads to {folders[1]}, before to {folders[0]}")
+                yield pair._replace(detail=f"it leads to {folders[1]}; before, it led to {folders[0]}")
             if any(path is not None and path not in seen for path, seen in zip(folders, self._seen, strict=True)):
                 yield from self._below(folders)
 
     def _two(self, key: Key, kind: FileKind) -> _Two:
-        """Return where the two have the place *key*, None where one has nothing of that *kind* there."""
+        """Return where the two have the place *key*, None for a side that has nothing of that *kind* there."""
         found: list[str | None] = []
         for side, places in enumerate(self._places):
             path = places.at(key)
@@ -115,7 +115,7 @@ class PairWalk:
         return found[0], found[1]
 
     def _libraries_paired(self, roots: list[_Two]) -> list[_Two]:
-        """Pair the library folders that only one has, in the order of the import paths: a venv came, or the system."""
+        """Pair the library folders that only one side has, in import path order, such as a venv and the system's."""
         alone = [
             [path for path in places.libraries if any(two[side] == path and two[1 - side] is None for two in roots)]
             for side, places in enumerate(self._places)
@@ -125,7 +125,7 @@ class PairWalk:
         return [two for two in roots if None not in two or not taken & set(two)] + paired
 
     def _below(self, roots: _Two) -> Iterator[Pair]:
-        """Yield the files below the folders *roots*, but for those below others that are walked on their own."""
+        """Yield the files below the folders *roots*, except below folders that are walked separately."""
         waiting: list[tuple[_Two, int, bool]] = [(roots, 0, False)]
         while waiting:
             folders, depth, alike = waiting.pop()
@@ -135,9 +135,7 @@ class PairWalk:
                 continue
             one, other = folders
             if any(path is not None and _KERNEL.fullmatch(path) for path in folders):
-                self.left_out[
-                    f"{one or other or '/'} is on the import path, or a link leads there: it was not walked"
-                ] = None
+                self.left_out[f"{one or other or '/'} is on the import path, or a link leads to it: not walked"] = None
                 continue
             alike = alike or (one is not None and one == other and self._alike.folder(one))
             listed = self._listed(folders, alike=alike)
@@ -158,9 +156,9 @@ class PairWalk:
         return f"folders nested deeper than {_MAX_DEPTH}" if depth > _MAX_DEPTH else ""
 
     def _listed(self, folders: _Two, *, alike: bool) -> tuple[Mapping[str, Entry], Mapping[str, Entry]]:
-        """Return what is in both folders by the name that both have for it, nothing where one cannot be read.
+        """Return the entries of both folders by their common name, nothing if one folder cannot be read.
 
-        Of those that are *alike* one is read: what links in them lead to may differ all the same.
+        Of *alike* folders only one is read: the targets of links in them may still differ.
         """
         found: list[Mapping[str, Entry]] = []
         for side, folder in enumerate(folders):
@@ -177,9 +175,9 @@ class PairWalk:
         return found[0], found[1]
 
     def _pair(self, folders: _Two, entries: tuple[Entry | None, Entry | None], below: list[_Two]) -> Pair | None:
-        """Return the files that two entries of one name are; where one is a folder, it is walked, by *below* or later.
+        """Return the files that two entries of one name are; a folder is walked, by *below* or later.
 
-        A link to a folder is walked at the end, as what it leads to may be walked without it.
+        A link to a folder is walked last, as its target may be walked without it.
         """
         files: list[Found | None] = [None, None]
         parts: list[str | None] = [None, None]
@@ -214,7 +212,7 @@ class PairWalk:
         return Pair(files[0], files[1]) if files != [None, None] else None
 
     def _singles(self) -> Iterator[Pair]:
-        """Yield the files that are named, and not walked to."""
+        """Yield the files that are named rather than found by walking."""
         keys = {each.key(path) for each in self._places for path in each.files}
         roots = [tuple(f"{path}/" for path in walked) for walked in self._walked]
         for key in _sorted(keys):

@@ -1,1 +1,1 @@
-"""What everything is built on: the base image, its label, Python and the platform."""
+"""Compare the ground: the base image, its label, Python and the platform."""

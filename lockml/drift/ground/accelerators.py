@@ -1,4 +1,4 @@
-"""What is installed and what it stands on in; what of it no driver runs or does not go together out."""
+"""Find installed accelerator packages that no driver can run, or that do not fit each other."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -24,7 +24,7 @@ def accelerator_findings(
     packages: Collection[Package],
     proven: Collection[str],
 ) -> Iterator[Drift | Remark]:
-    """Yield what does not fit in what *inventory* has: as drift where it refuses, else as a remark.
+    """Yield the mismatches in *inventory*: drift if they are refusals, else remarks.
 
     *packages* are locked for *target*, and *proven* those of them whose bytes are the lock's.
     """
@@ -41,11 +41,11 @@ def accelerator_findings(
 
 
 def parts_of(inventory: Inventory) -> tuple[Part, ...]:
-    """Return what is imported of each project, the first on the import path."""
-    told = {part.name: part for part in inventory.builds}
+    """Return the imported copy of each project, the first on the import path."""
+    builds = {part.name: part for part in inventory.builds}
     found: dict[str, Part] = {}
     for each in _first(inventory.environment.distributions):
-        part = told.get(each.name)
+        part = builds.get(each.name)
         same = part is not None and part.version == each.version
         found.setdefault(each.name, part if part is not None and same else _plain_part(each))
     return tuple(found.values())
@@ -60,10 +60,10 @@ def _plain_part(distribution: InstalledDistribution) -> Part:
 
 
 def _comparable(locked: tuple[Part, ...], stack: Stack) -> tuple[Part, ...]:
-    """Return those of *locked* that say what they are built for.
+    """Return the *locked* packages that say what they are built for.
 
-    The same version of another build is another index's, which may always have been so, unless CUDA libraries are
-    locked beside it.
+    Another build of the same version comes from another index, which may be intended, unless CUDA libraries are locked
+    next to it.
     """
     has_libraries = any(part.name.startswith("nvidia-") for part in locked)
     there = {part.name: part.version for part in stack.parts}

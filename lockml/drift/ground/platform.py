@@ -15,15 +15,15 @@ from lockml.inventory.model import Problem, PythonEnvironment, Subject
 from lockml.lock.model import Lock
 from lockml.lock.select import fits_environment, fits_python
 
-_OTHERS: Final = "other wheels suit it, and markers may choose other packages"
+_OTHERS: Final = "it needs other wheels, and markers may select other packages"
 
 __all__ = ["compare_base_image", "compare_platform", "foreign_ground_drifts", "serving_target"]
 
 
 def serving_target(lock: Lock, environment: PythonEnvironment, file: str) -> Target:
-    """Return the target of *lock* that is nearest to *environment*; for a lock without targets, what is there.
+    """Return the target of *lock* closest to *environment*; for a lock without targets, that of the environment.
 
-    Raises LockError where the lock names no target and the platform of the environment is unknown.
+    Raises LockError if the lock names no target and the platform of the environment is unknown.
     """
     if lock.targets and not environment.python:
         return lock.targets[0]
@@ -69,7 +69,7 @@ def compare_platform(
         problems.append(Problem(path=environment.prefix, reason=unknown))
     for locked, found, detail in _platform_differences(target, environment):
         if found is None and environment.alone:
-            continue  # it is whatever Python uses these packages
+            continue  # any Python may use these packages
         if found is None:
             problems.append(Problem(path=environment.prefix, reason=detail))
         else:
@@ -81,19 +81,19 @@ def compare_platform(
 def foreign_ground_drifts(
     lock: Lock, environment: PythonEnvironment, target: Target, remedies: Remedies
 ) -> list[Drift]:
-    """Return how *lock*, of another tool, does not serve the Python or the platform of *environment*, at most one.
+    """Return at most one drift: that another tool's *lock* does not support the Python or platform of *environment*.
 
     *target* is that Python and platform.
     """
     wanted = lock.pylock.requires_python
     if wanted is not None and not fits_python(lock, target):
-        detail = "the lock does not serve this Python: other wheels suit it, and markers may choose other packages"
+        detail = "the lock does not support this Python: it needs other wheels, and markers may select other packages"
         remedy = remedies.python(str(wanted), environment.python_text)
         return [_ground_drift("python", str(wanted), environment.python_text, detail, remedy, environment.prefix)]
     if fits_environment(lock, target, lock.format):
         return []
     locked = " or ".join(map(str, lock.pylock.environments or ()))
-    detail = "the lock serves none like this environment"
+    detail = "the lock supports no platform like this"
     return [_ground_drift("platform", locked, str(target), detail, remedies.platform(locked), None)]
 
 
@@ -104,7 +104,7 @@ def _ground_drift(
 
 
 def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drift | str | None:
-    """Return how the image of *subject* is not built on the base image of *lock*, a text where that is unknown."""
+    """Return how the image of *subject* is not built on the base image of *lock*, or a text if that is unknown."""
     base = lock.base_image
     if base is None:
         return None
@@ -129,63 +129,63 @@ def compare_base_image(lock: Lock, subject: Subject, remedies: Remedies) -> Drif
 
 
 def _platform_differences(target: Target, environment: PythonEnvironment) -> list[tuple[str, str | None, str]]:
-    """Return (locked, found, detail) of each difference; found is None where it is unknown."""
+    """Return (locked, found, detail) for each difference; found is None if it is unknown."""
     differences: list[tuple[str, str | None, str]] = []
     if target.platform.system != "linux":
-        return [(str(target.platform), "linux", "the lock serves another system")]
+        return [(str(target.platform), "linux", "the lock is for another system")]
     machine = target.platform.machine
     if environment.dangling:
-        differences.append((machine, None, f"its python leads to {environment.program}, which is not there"))
+        differences.append((machine, None, f"its python leads to {environment.program}, which does not exist"))
     elif environment.machine is None:
-        differences.append((machine, None, "the processor that its Python is built for is unknown"))
+        differences.append((machine, None, "the architecture of its Python is unknown"))
     elif environment.machine != machine:
-        differences.append((machine, environment.machine, "Python is built for another processor"))
+        differences.append((machine, environment.machine, "Python is built for another architecture"))
     found, locked = environment.libc, target.libc
     if locked is None:
-        return differences  # its tags name none
+        return differences  # its tags name no C library
     if found is None:
         differences.append((str(locked), None, "the C library of its system is unknown"))
     elif found.family != locked.family:
-        differences.append((str(locked), str(found), "another C library: the locked wheels do not run on it"))
+        differences.append((str(locked), str(found), "the locked wheels do not run on this C library"))
     elif _older(found, locked):
-        detail = "an older C library than was locked for: wheels built for the newer one do not load"
+        detail = "the C library is older than the locked one: wheels built for the newer one do not load"
         differences.append((str(locked), str(found), detail))
     return differences
 
 
 def _unknown_python(target: Target, environment: PythonEnvironment) -> str | None:
-    """Return what is unknown of the Python of *environment* that decides whether it is the *target*'s."""
+    """Return what is unknown about the Python of *environment* and decides whether it is the *target*'s."""
     if environment.alone and target.implementation != "cpython":
         return f"the lock is for {target.python_text}, and {UNSUPPORTED}"
     if environment.alone and not environment.python:
-        return "the Python that these packages are for is unknown: nothing in them says it, and the lock has several"
+        return "the Python for these packages is unknown: nothing in them says it, and the lock has several"
     if environment.alone or (environment.python and _serves_python(target, environment.python) is not None):
-        return None  # a folder of packages is for every patch release
+        return None  # a folder of packages suits every patch release
     return "the patch release of its Python is unknown"
 
 
 def _other_python(target: Target, environment: PythonEnvironment) -> str | None:
-    """Return how the Python of *environment* is not the *target*'s, None where it is, or may be."""
+    """Return how the Python of *environment* is not the *target*'s, None if it is or may be."""
     if not environment.python or (environment.alone and target.implementation != "cpython"):
         return None
     if target.implementation != environment.implementation:
-        return f"another Python runs here, and the lock is for {IMPLEMENTATIONS[target.implementation]}: {_OTHERS}"
+        return f"another Python runs here; the lock is for {IMPLEMENTATIONS[target.implementation]}: {_OTHERS}"
     if _serves_python(target, environment.python) is False:
         return f"another Python runs here: {_OTHERS}"
     if not _is_same_build(target, environment):
         build = "free-threaded build" if environment.free_threaded else "build with the GIL"
-        return f"a {build} of Python runs here: wheels with compiled modules for the locked one do not load"
+        return f"a {build} of Python runs here: compiled modules for the locked build do not load"
     return None
 
 
 def _is_same_build(target: Target, environment: PythonEnvironment) -> bool:
-    """Say whether *environment* is of the *target*'s implementation and build, as far as that is known."""
+    """Return whether *environment* has the *target*'s implementation and build, as far as that is known."""
     same = environment.free_threaded in (None, target.free_threaded)
     return target.implementation == environment.implementation and same
 
 
 def _serves_python(target: Target, python: str) -> bool | None:
-    """Return whether *python* is the target's, None where *python* lacks the patch release that it needs."""
+    """Return whether *python* is the target's, None if *python* lacks the patch release that it needs."""
     version = Version(python)
     if version.release[:2] != target.python.release[:2]:
         return False

@@ -1,1 +1,1 @@
-"""What of CUDA, ROCm and CPU builds fits together: packages and an image's facts in, findings out."""
+"""Which CUDA, ROCm and CPU builds fit together, by the facts of packages and images."""

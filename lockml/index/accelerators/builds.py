@@ -1,4 +1,4 @@
-"""Packages in; for which accelerator each is built, and what it is to the others, out.
+"""Determines for which accelerator a package is built, and what role it has.
 
 Files of a wheel say it best, then its local version (PEP 440), then its name; the version alone where it is known what
 the plain index serves. A version such as 2.2.0a0+81ea7a4, of an image that built it itself, says nothing.
@@ -74,7 +74,7 @@ class Build(Struct, frozen=True, kw_only=True):
 
 
 def kind_of(accelerator: str) -> Kind:
-    """Return what kind of *accelerator* it is, "" for none that is known."""
+    """Return the kind of *accelerator*, "" if it is not known."""
     for kind, beginning in (("cpu", "cpu"), ("cuda", "cu"), ("rocm", "rocm"), ("xpu", "xpu")):
         if accelerator.startswith(beginning) and (kind != "cuda" or _CUDA.fullmatch(accelerator)):
             return kind  # type: ignore[return-value]
@@ -103,7 +103,7 @@ def _accelerator(part: Part, stack: Stack) -> str:
 
 
 def _by_name(part: Part) -> str:
-    """Return what the name of *part* says, "" for nothing."""
+    """Return the accelerator that the name of *part* says, "" for none."""
     named = _NAME.search(part.name)
     if named and int(named[1][:2]) in _MAJORS:
         return f"cu{named[1]}"
@@ -197,6 +197,6 @@ def parsed(text: str) -> Version | None:
 
 
 def _within(version: Version, first: str, last: str) -> bool:
-    """Say whether *version* is of the minor versions from *first* to *last*."""
+    """Say whether *version* has a minor version from *first* to *last*."""
     low, high = number(first), number(last)
     return low <= version.release[: len(low)] and version.release[: len(high)] <= high

@@ -1,4 +1,4 @@
-"""The accelerator that a user or an image names in; which releases, indexes and names it chooses out."""
+"""Chooses releases, indexes and names for the accelerator that a user or an image names."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ def unfit_build(name: str, version: str, accelerator: str, system: str, machine:
     """Return why *version* of *name* is not for *accelerator* on that system, "" where it may be.
 
     Members of torch's family must name it, or be what the plain index serves for it; of what else is built for CUDA the
-    major counts. What says nothing of its build is let in, as are the libraries that others bring.
+    major counts. What says nothing of its build is admitted, as are the libraries that others bring.
     """
     from lockml.index.accelerators.builds import build_of, kind_of
     from lockml.index.accelerators.facts import facts
@@ -85,7 +85,7 @@ def extra_for(project: str, extras: Iterable[str], accelerator: str) -> str:
 
 
 def name_for(project: str, accelerator: str) -> str:
-    """Return the project that stands in for *project* with *accelerator*, "" where it is the right one."""
+    """Return the project that replaces *project* for *accelerator*, "" where it is the right one."""
     from lockml.index.accelerators.builds import kind_of
     from lockml.index.accelerators.facts import facts
 
@@ -108,9 +108,9 @@ def accelerator_of(ground: Ground, parts: Sequence[Part]) -> str:
     from lockml.index.accelerators.drivers import number, required_cuda
     from lockml.index.accelerators.facts import facts
 
-    told = (torch.built or local_accelerator(torch.version)) if torch is not None else ""
-    if is_accelerator(told):
-        return told
+    named = (torch.built or local_accelerator(torch.version)) if torch is not None else ""
+    if is_accelerator(named):
+        return named
     known = facts().family.accelerators
     if ground.rocm:
         return _nearest([each for each in known if each.startswith("rocm")], number(ground.rocm)[:2])

@@ -46,7 +46,7 @@ def below_floor(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         major = number(stack.ground.cuda)[0] if stack.ground.cuda else 0
         if running(builds) or not major or number(driver_floor(major)) <= driver:
             return
-        what, about, other = f"the image is of CUDA {stack.ground.cuda}, which needs", "image", ""
+        what, about, other = f"the image has CUDA {stack.ground.cuda}, which needs", "image", ""
     text = f"{what} driver {driver_floor(major)} or newer, and the driver is {driver_text(stack)}"
     yield _softened(stack, major, about, text, other)
 
@@ -57,7 +57,7 @@ def _softened(stack: Stack, major: int, about: Build | str, text: str, other: st
     gate = required_cuda(stack.ground.requires)
     driver = parse_driver(stack.driver) or ()
     if gate and gate <= spoken_cuda(driver) and gate[0] < major:
-        text = f"the image lets drivers of CUDA {gate[0]}.{gate[1]} in, but {text}"
+        text = f"the image allows drivers of CUDA {gate[0]}.{gate[1]}, but {text}"
     remedy = f"update the driver to {floor}" + (f", or lock {other}" if other else ", or lock builds of an older CUDA")
     gpus = stack.gpus
     if number(stack.ground.compat) >= number(floor) and all(map(is_data_center, gpus)):
@@ -115,7 +115,7 @@ def compat_library(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
 
 
 def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
-    """Yield CUDA builds where somebody says that there is no GPU."""
+    """Yield CUDA builds where the user says that there is no GPU."""
     cuda = [each for each in not_excused(stack, builds) if each.kind == "cuda"]
     if stack.declared.driver != "none" or not cuda:
         return
@@ -131,7 +131,7 @@ def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
 
 
 def unknown_build(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
-    """Yield a torch of which nothing says what it is built for, where somebody asks whether a driver runs it."""
+    """Yield a torch whose build is not known, where the user asks whether a driver runs it."""
     torch = next((each for each in builds if each.part.name == "torch"), None)
     if torch is None or torch.kind or parse_driver(stack.declared.driver) is None:
         return

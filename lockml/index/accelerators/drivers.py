@@ -61,7 +61,7 @@ def spoken_cuda(driver: Number) -> Number:
 
 
 def required_cuda(requires: Iterable[str]) -> Number:
-    """Return the CUDA that a driver must speak by NVIDIA_REQUIRE_… where no brand of a GPU lets it in; () for none.
+    """Return the CUDA that a driver must speak by NVIDIA_REQUIRE_… if no brand of a GPU admits it; () for none.
 
     Groups between spaces are alternatives, terms between commas must all hold, and so must all variables.
     """

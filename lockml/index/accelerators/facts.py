@@ -131,7 +131,7 @@ class ExtraChoice(Struct, frozen=True):
 
 
 class NameChoice(Struct, frozen=True):
-    """The project that stands in for another under an accelerator."""
+    """The project that replaces another for an accelerator."""
 
     project: str
     accelerator: str

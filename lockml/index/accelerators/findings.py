@@ -1,4 +1,4 @@
-"""A `Stack` in, what does not fit out; facts and rules are loaded only where something is for an accelerator."""
+"""Finds what does not fit in a `Stack`; facts and rules are loaded only if something is for an accelerator."""
 
 import re
 from collections.abc import Iterable

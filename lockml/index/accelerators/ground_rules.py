@@ -124,9 +124,9 @@ def base_major(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     else:
         effect = f"which needs driver {driver_floor(major)} or newer, though the image does not say so"
     built = built_for(other, major)
-    text = f"the image is of CUDA {stack.ground.cuda}, and {built}, {effect}"
+    text = f"the image has CUDA {stack.ground.cuda}, and {built}, {effect}"
     if major < image[0]:
-        text = f"{built}, and the image is of CUDA {stack.ground.cuda}, {effect}"
+        text = f"{built}, and the image has CUDA {stack.ground.cuda}, {effect}"
     wanted = another_build(other[0], image[0])
     remedy = f"use a base image of CUDA {major}" + (
         f", or lock {wanted}" if wanted else ", or lock builds for the image"

@@ -61,7 +61,7 @@ NOTHING_DECLARED: Final = Declared()
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """The *parts* of one environment on one *system* and *machine*, and what they stand on.
+    """The *parts* of one environment on one *system* and *machine*, with the ground that they run on.
 
     *locked* are the packages of the lock where *parts* are those that were found.
     """

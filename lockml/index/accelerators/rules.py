@@ -1,4 +1,4 @@
-"""The rules in the order of their weight, and what each explains."""
+"""The rules in the order of their weight, with the findings that each explains."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
@@ -62,7 +62,7 @@ _EXPLAINED: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(_GPU, frozenset({"base-major", "ptx", "gate"})),
     "gate": frozenset({"base-major"}),
 }
-"""What follows from a finding, and is not told beside it."""
+"""The findings that follow from another one and are not shown beside it."""
 
 
 def apply_rules(stack: Stack) -> tuple[Finding, ...]:

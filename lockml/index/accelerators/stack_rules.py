@@ -17,7 +17,7 @@ __all__ = ["cudnn", "leftover_libraries", "missing_libraries", "same_files", "st
 def two_majors(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     """Yield binaries for two CUDA majors, or for CUDA and for another accelerator.
 
-    What takes its libraries from the image, which has them, is left out, as are wheels of one project for several
+    What takes its libraries from the image, which has them, is skipped, as are wheels of one project for several
     majors, which may choose themselves, and xformers, of which `torch_rules` knows more.
     """
     image = number(stack.ground.cuda)[:1]
@@ -85,7 +85,7 @@ def leftover_libraries(stack: Stack, builds: Sequence[Build]) -> Iterator[Findin
     if len(majors) > 1 and used and unused and majors & used:
         major = unused[0].major
         text = f"{titles(unused)} {'are' if len(unused) > 1 else 'is'} of CUDA {major}, for which nothing here is built"
-        yield finding("leftover-libraries", unused[0], text, f"leave them out with {setting('exclude')}")
+        yield finding("leftover-libraries", unused[0], text, f"exclude them with {setting('exclude')}")
     elif len(majors) > 1 and not used:
         said = joined([f"CUDA {major}" for major in sorted(filter(None, majors))])
         yield finding("leftover-libraries", libraries[0], f"the packages have libraries of {said}", "lock those of one")

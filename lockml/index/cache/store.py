@@ -86,11 +86,11 @@ def _open(folder: Path | None) -> sqlite3.Connection:
 
 
 def _candidates(folder: Path | None) -> Iterator[str]:
-    """Yield where the file may be opened: first as it is there, if nobody else can have written it, then a new one.
+    """Yield where the file may be opened: first as it is there, if no other user can have written it, then a new one.
 
     Of a folder that cannot be written it is only read, as it is: there may be no room for what SQLite puts beside it.
 
-    SQLite opens it by its name: whoever may rename the folder itself can lead it elsewhere, which handles cannot be.
+    SQLite opens it by its name: anyone who may rename the folder itself can lead it elsewhere, which handles cannot be.
     """
     if folder is None:
         return

@@ -1,6 +1,6 @@
 """Metadata and artifact identities of files of an index, as the cache has them.
 
-A fact is kept under the hashes of bytes that we hashed, where we did: whoever lists a file of them has the same.
+A fact is kept under the hashes of bytes that we hashed, where we did: any index that lists a file of them has the same.
 Any other is what one index says of one address and one hash, and is never read for another of either.
 """
 
@@ -41,7 +41,7 @@ _IMPORTABLE: Final = "importable-1"
 
 
 def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = False) -> CoreMetadata | None:
-    """Return what *file* says of itself as *cache* has it, None where it does not; raises MetadataError.
+    """Return what *file* says about itself as *cache* has it, None where it does not; raises MetadataError.
 
     Of a file without a hash that is what it said another time, which counts only *offline*.
     """
@@ -56,7 +56,7 @@ def cached_metadata(file: DistributionFile, cache: Cache, *, offline: bool = Fal
 def store_metadata(
     file: DistributionFile, fields: MetadataFields, cache: Cache, *, sha256: str | None = None
 ) -> CoreMetadata:
-    """Keep *fields* of *file* for ever if they are of its release, and return what they say; raises MetadataError.
+    """Keep *fields* of *file* permanently if they describe its release, and return what they say; raises MetadataError.
 
     *sha256* is that of the file, where all its bytes were hashed.
     """
@@ -68,7 +68,7 @@ def store_metadata(
 
 
 def cached_identity(file: DistributionFile, cache: Cache, *, offline: bool = False) -> ArtifactIdentity | str | None:
-    """Return what the wheel *file* installs, or why that cannot be told, as *cache* has it; None where it does not."""
+    """Return what the wheel *file* installs, or why that is unknown, as *cache* has it; None if it does not."""
     found = verified_identity(file, cache)
     if found is None:
         key = _claimed_key(_IDENTITY, file, offline=offline)
@@ -85,7 +85,7 @@ def verified_identity(file: DistributionFile, cache: Cache) -> ArtifactIdentity 
 
 
 class WheelContents(NamedTuple):
-    """What a wheel installs, or why that cannot be told, and what of it Python can import."""
+    """What a wheel installs, or why that is unknown, with what of it Python can import."""
 
     identity: ArtifactIdentity | str
     importable: ImportableFiles
@@ -112,7 +112,7 @@ def _cached_fact(kind: str, file: DistributionFile, cache: Cache) -> bytes | Non
 def store_contents(
     file: DistributionFile, contents: WheelContents, cache: Cache, *, sha256: str | None = None
 ) -> ArtifactIdentity | str:
-    """Keep for ever what the wheel *file* of its release installs, or why that cannot be told, and return that.
+    """Keep permanently what the wheel *file* of its release installs, or why that is unknown, and return that.
 
     *sha256* is that of the file, where all its bytes were hashed: only then the identity is verified.
     """

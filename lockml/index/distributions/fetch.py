@@ -1,7 +1,7 @@
 """Reads core metadata and artifact identities of files of an index, with as few bytes fetched as it allows.
 
 In this order: the ``.metadata`` file beside it (PEP 658), ranges of the wheel, the whole file. A wrong answer is
-an error or leads to the whole file; it is no fault of the release, so that nobody falls back to an older one.
+an error or leads to the whole file; it is not a fault of the release, so that no older one is chosen instead.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _MARKS: Final = ("etag", "last-modified", "content-length")  # by which a file w
 
 
 def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -> ArtifactIdentity | str:
-    """Return what the wheel *file* installs, or the reason why that cannot be told; raises PackageIndexError."""
+    """Return what the wheel *file* installs, or the reason why that cannot be determined; raises PackageIndexError."""
     try:
         found, sha256 = read_wheel(file, _contents, client=client, cache=cache)
     except MissingFileError as error:  # of a mirror that has metadata alone
@@ -49,7 +49,7 @@ def read_identity(file: DistributionFile, *, client: HttpClient, cache: Cache) -
 def examine_wheel(
     file: DistributionFile, *, client: HttpClient, cache: Cache, stopped: Callable[[], bool] = bool
 ) -> ArtifactIdentity | str:
-    """Return what the wheel *file* installs, or why that cannot be told, by all its bytes, which have the named hash.
+    """Return what the wheel *file* installs, or why that is unknown, by all its bytes, which have the named hash.
 
     Raises PackageIndexError where they cannot be had, or have another hash.
     """
@@ -79,7 +79,7 @@ def read_digest(entry: FileEntry, *, client: HttpClient, cache: Cache) -> tuple[
         found = whole.sha256, whole.size
         wheel = _wheel_of(entry)
         if wheel is not None:
-            with contextlib.suppress(MetadataError):  # told by who asks for its metadata
+            with contextlib.suppress(MetadataError):  # raised again when its metadata is asked for
                 _keep_whole(wheel, whole, cache)
     if not url.startswith("file:"):
         for each in {key, f"digest-3:{redact(url)}:{held}"}:
@@ -111,15 +111,15 @@ def _sdist_metadata(file: DistributionFile, client: HttpClient, cache: Cache) ->
     """
     part = read_part(file, client=client, cache=cache)
     if part is not None:
-        fields = MetadataFields.of(part)
-        if _is_of(fields, file) and needs_build(fields):
-            return fields, None
+        fields = MetadataFields.of(part.content)
+        if part.sha256 is not None or (_is_of(fields, file) and needs_build(fields)):
+            return fields, part.sha256
     with fetch_whole(file.entry, client, cache.folder) as whole:
         return MetadataFields.of(read_sdist_metadata(whole.content, file.filename)), whole.sha256
 
 
 def _beside(file: DistributionFile, client: HttpClient) -> MetadataFields | None:
-    """Return what the file says that the page tells of beside *file*, None where it is not that (PEP 658)."""
+    """Return what the metadata file beside *file* says, which the page lists; None if it is not that (PEP 658)."""
     hashes = file.entry.core_metadata
     if hashes is None:
         return None
@@ -163,7 +163,7 @@ def _metadata_and_contents(archive: WheelArchive) -> tuple[bytes, WheelContents 
     """Return the METADATA, and what it installs where that costs nothing more."""
     content = archive.metadata()
     if archive.record_held:
-        with contextlib.suppress(MetadataError):  # told when this wheel is chosen
+        with contextlib.suppress(MetadataError):  # raised again when this wheel is chosen
             return content, _contents(archive)
     return content, None
 
@@ -177,7 +177,7 @@ def _keep_whole(file: DistributionFile, whole: WholeFile, cache: Cache) -> Artif
 
 
 def _wheel_of(entry: FileEntry) -> DistributionFile | None:
-    """Return *entry* as the wheel that its name tells of, None where it is none."""
+    """Return *entry* as the wheel that its name says, None if it is not one."""
     try:
         project, version, _, _ = parse_wheel_filename(entry.filename)
     except InvalidWheelFilename:

@@ -1,9 +1,9 @@
 """Parses METADATA and PKG-INFO → `CoreMetadata` (core metadata specification, PEP 643)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from packaging.markers import InvalidMarker, Marker
@@ -12,6 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from lockml.common.references import LONGEST_REQUIREMENT
 from lockml.common.settings import setting
 from lockml.index.model import CoreMetadata, Dependency, DynamicMetadataError, MetadataError, UnreadDependency
 
@@ -41,10 +42,12 @@ _USUAL: Final = re.compile(
 _OLD_CLAUSE: Final = r"(?:[=~!<>]=|===|[<>])\s*[^,;\s()]+"
 _OLD_CLAUSES: Final = rf"{_OLD_CLAUSE}(?:\s*,\s*{_OLD_CLAUSE})*"
 _LEGACY: Final = re.compile(
-    rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*(?:;.*)?"
-)  # any text was a version
-_LONGEST: Final = 1 << 16  # characters of a requirement
+    rf"{_WORD}\s*(?:\[[^\]]*\])?\s*(?:\(\s*{_OLD_CLAUSES}\s*\)|{_OLD_CLAUSES})\s*"
+)  # any text was a version; a marker is to be read as ever
 _LONGEST_SHOWN: Final = 200  # characters
+_LONGEST_KEPT: Final = 500  # characters of a text that is cached
+
+_T = TypeVar("_T")
 
 
 class MetadataFields(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -234,8 +237,8 @@ def _dependencies(
     """Return what *texts* require, and the marker and the fault of each that is none; raises ValueError without one."""
     requires, unread = [], []
     for text in texts:
-        if len(text) > _LONGEST:  # packaging takes time that grows with the square of how long it is
-            raise ValueError(f"it has a Requires-Dist of {len(text)} characters, which is more than {_LONGEST}")
+        if len(text) > LONGEST_REQUIREMENT:
+            raise ValueError(f"it has a Requires-Dist of {len(text)} characters; the most is {LONGEST_REQUIREMENT}")
         try:
             requires.append(_dependency(text))
         except InvalidRequirement as error:
@@ -254,13 +257,33 @@ def _requirement_fault(text: str, error: InvalidRequirement) -> str:
     """Say why *text* is no requirement, and who takes it: what `_LEGACY` matches was one before packaging 22."""
     shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     fault = f"{shown!r} is not a requirement ({str(error).partition(chr(10))[0]})"
-    legacy = len(text) <= _LONGEST_SHOWN and _LEGACY.fullmatch(text) is not None
-    if not legacy:
+    if not _is_legacy(text):
         return f"{fault}: pip 24.1 and newer refuse the release"
     return f"{fault}: pip before 24.1 installs the release, pip 24.1 and newer refuse it, uv may repair it"
 
 
-@lru_cache(maxsize=16384)  # releases of a project mostly need the same
+def _is_legacy(text: str) -> bool:
+    """Say whether *text* was a requirement before packaging 22: any text was a version, and markers were as now."""
+    head, semicolon, marker = text.partition(";")
+    if len(text) > _LONGEST_SHOWN or _LEGACY.fullmatch(head) is None:
+        return False
+    try:
+        return not semicolon or bool(_marker(marker.strip()))
+    except InvalidMarker:
+        return False
+
+
+def _cached(most: int) -> Callable[[Callable[[str], _T]], Callable[[str], _T]]:
+    """Keep what a function returns for the last *most* texts, none of them long: an index could fill the memory."""
+
+    def decorate(function: Callable[[str], _T]) -> Callable[[str], _T]:
+        kept = lru_cache(maxsize=most)(function)
+        return lambda text: (kept if len(text) <= _LONGEST_KEPT else function)(text)
+
+    return decorate
+
+
+@_cached(16384)  # releases of a project mostly need the same
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
     """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
     usual = _USUAL.fullmatch(text) if "  " not in text else None  # spaces without end take it time without end
@@ -269,7 +292,7 @@ def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
         try:
             specifier, marker = _specifier(within or bare), _marker(marker)
         except (InvalidSpecifier, InvalidMarker):
-            pass  # told in the words of packaging
+            pass  # packaging says it below
         else:
             return canonicalize_name(name), _extras(extras.split(",") if extras else ()), specifier, marker, ""
     needed = Requirement(text)
@@ -281,11 +304,11 @@ def _extras(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({canonicalize_name(name.strip()) for name in names}))
 
 
-@lru_cache(maxsize=4096)
+@_cached(4096)
 def _specifier(text: str) -> str:
     return str(SpecifierSet(text))
 
 
-@lru_cache(maxsize=4096)
+@_cached(4096)
 def _marker(text: str) -> str:
     return str(Marker(text)) if text else ""

@@ -6,18 +6,19 @@ whole archive is read. A server without ranges is listened to until PKG-INFO has
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from lockml.common.settings import setting
 from lockml.index.cache.store import Cache
 from lockml.index.distributions.archive import RangeFile
-from lockml.index.distributions.remote_wheel import SPAN, RangeError, Ranges
+from lockml.index.distributions.remote_wheel import SPAN, RangeError, Ranges, is_of_range
 from lockml.index.distributions.sdist import find_in_front, read_zip_metadata
 from lockml.index.http.client import HttpClient
 from lockml.index.http.download import MissingFileError
+from lockml.index.http.response import FailedStatusError
 from lockml.index.model import DistributionFile, DynamicMetadataError, MetadataError
 
-__all__ = ["read_part"]
+__all__ = ["Part", "read_part"]
 
 _SMALL: Final = 1 << 18  # bytes of an archive that is read whole at once
 _LARGE: Final = 64 << 20  # bytes of one that is not read whole to find its PKG-INFO
@@ -26,8 +27,15 @@ _STOPS_OF_LARGE: Final = (*_STOPS, 1 << 22, 1 << 24)
 _DIRECTORY: Final = 1 << 16
 
 
-def read_part(file: DistributionFile, *, client: HttpClient, cache: Cache) -> bytes | None:
-    """Return the first PKG-INFO of the source archive *file*, None where the whole archive has to tell.
+class Part(NamedTuple):
+    """A PKG-INFO, and the SHA-256 of the archive where the server sent all of it."""
+
+    content: bytes
+    sha256: str | None = None
+
+
+def read_part(file: DistributionFile, *, client: HttpClient, cache: Cache) -> Part | None:
+    """Return the first PKG-INFO of the source archive *file*, None if the whole archive has to be read.
 
     Raises DynamicMetadataError where it is so large that it is not read to find one, MissingFileError,
     PackageIndexError.
@@ -43,16 +51,19 @@ def read_part(file: DistributionFile, *, client: HttpClient, cache: Cache) -> by
     if found is None and is_large:
         reason = f"its PKG-INFO is not in the first {stops[-1] >> 20} MiB of its archive of {(size or 0) >> 20} MiB"
         raise DynamicMetadataError(f"{reason} ({setting('allow-build', file.project)})")
-    return found
+    return Part(found) if found is not None else None
 
 
-def _of_zip(file: DistributionFile, size: int | None, client: HttpClient, cache: Cache) -> bytes | None:
+def _of_zip(file: DistributionFile, size: int | None, client: HttpClient, cache: Cache) -> Part | None:
     if size is None:
         return None
-    with Ranges(file, size, client, cache) as ranges, suppress(RangeError, MetadataError):
-        content = RangeFile(ranges, size)
-        content.hold(size - _DIRECTORY, size)
-        return read_zip_metadata(content, content.hold)
+    with Ranges(file, size, client, cache) as ranges:
+        with suppress(RangeError, MetadataError):
+            content = RangeFile(ranges, size)
+            content.hold(size - _DIRECTORY, size)
+            return Part(read_zip_metadata(content, content.hold))
+        if ranges.whole is not None:
+            return Part(read_zip_metadata(ranges.whole.content), ranges.whole.sha256)
     return None
 
 
@@ -62,7 +73,12 @@ def _in_front(file: DistributionFile, stops: tuple[int, ...], client: HttpClient
     for stop in stops:
         start = front.expect(stop)
         with suppress(_EnoughError):
-            answer = client.download(file.entry.url, front, {"Range": f"bytes={start}-{stop - 1}"})
+            try:
+                answer = client.download(file.entry.url, front, {"Range": f"bytes={start}-{stop - 1}"})
+            except FailedStatusError as error:
+                if is_of_range(error):
+                    break
+                raise
             if answer.status in (404, 410):
                 raise MissingFileError(file.entry.url, answer.status)
             front.end(answer.status)
@@ -96,7 +112,7 @@ class _Front:
         return self._start
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Forget what came of an attempt that broke off; raises _EnoughError for another part than was asked for."""
+        """Forget what came of an attempt that failed; raises _EnoughError for another part than the one asked for."""
         span = SPAN.fullmatch(headers.get("content-range", ""))
         self._is_part = "content-range" in headers
         self._wanted = self._stop

@@ -14,12 +14,13 @@ from lockml.index.distributions.archive import WheelArchive
 from lockml.index.http.client import HttpClient
 from lockml.index.http.download import MissingFileError, Spool, WholeFile, fetch_whole
 from lockml.index.http.file_urls import read_range
+from lockml.index.http.response import FailedStatusError
 from lockml.index.model import DistributionFile, MetadataError
 
-__all__ = ["SPAN", "RangeError", "Ranges", "archive_of", "read_wheel"]
+__all__ = ["SPAN", "RangeError", "Ranges", "archive_of", "is_of_range", "read_wheel"]
 
 SPAN: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-"""What a part of a file says of itself: its first byte, its last, and how many the file has."""
+"""The range of a part of a file: its first byte, its last, and how many the file has."""
 
 _T = TypeVar("_T")
 
@@ -47,6 +48,11 @@ def read_wheel(
                 return read(archive_of(file, ranges.whole)), ranges.whole.sha256
     with fetch_whole(file.entry, client, cache.folder) as whole:
         return read(archive_of(file, whole)), whole.sha256
+
+
+def is_of_range(error: FailedStatusError) -> bool:
+    """Say whether the server may fail on the range alone: what else it answers, it answers to all requests."""
+    return error.status == 500
 
 
 def archive_of(file: DistributionFile, whole: WholeFile) -> WheelArchive:
@@ -88,6 +94,10 @@ class Ranges:
             if answer.status != 206 or not fits or spool.size != stop - start:
                 raise RangeError
             return spool.content()
+        except FailedStatusError as error:
+            if is_of_range(error):
+                raise RangeError from error
+            raise
         finally:
             if spool is not self._spool:
                 spool.__exit__()

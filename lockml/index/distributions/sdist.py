@@ -8,13 +8,14 @@ import bz2
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import IO, Final, Protocol
 
 from msgspec import Struct
 
 from lockml.index.distributions.archive import BROKEN, RangeFile, open_member
+from lockml.index.distributions.unpacked_paths import UnpackedPaths, is_pkg_info, unclear
 from lockml.index.model import DynamicMetadataError, MetadataError
 
 __all__ = ["find_in_front", "read_sdist_metadata", "read_zip_metadata"]
@@ -23,14 +24,16 @@ _MAX_METADATA: Final = 8 << 20
 _MOST_ON_TOP: Final = 16  # PKG-INFO in the directory of a zip, which can have one content under each
 _MAX_UNPACKED: Final = 1 << 30
 _MAX_ENTRIES: Final = 200_000
-_MAX_EXTENSION: Final = 1 << 20  # bytes of a name, or of other attributes, that stand before an entry
+_MAX_EXTENSION: Final = 1 << 20  # bytes of a name, or of other attributes, before an entry
 _MAX_EXTENSIONS: Final = 16 << 20  # bytes of all of them
 _MAX_MEMBERS: Final = 20_000  # of a file that is several compressed ones
 _PIECE: Final = 1 << 16
 _UNPACKED_PIECE: Final = 1 << 20
 _MAX_MEMORY: Final = 256 << 20  # bytes that a decompressor of xz may want
-_LOCAL_HEADER: Final = 1 << 10  # bytes, more than what stands before a member of a zip
+_LOCAL_HEADER: Final = 1 << 10  # bytes, more than what precedes a member of a zip
 _BLOCK: Final = 512
+_EXTENSIONS: Final = frozenset((b"L", b"K", b"x", b"X", b"g"))
+_OLD_FILE: Final = b"\0"  # a folder where its name ends in a slash
 _REGULAR: Final = frozenset((b"0", b"\0", b"7"))
 _WITHOUT_CONTENT: Final = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))
 _LINKS: Final = frozenset((b"1", b"2"))
@@ -46,18 +49,17 @@ def read_sdist_metadata(content: IO[bytes], filename: str) -> bytes:
         return read_zip_metadata(content)
     packed = iter(lambda: content.read(_PIECE), b"")
     try:
-        found = dict.fromkeys(_on_top(_Bytes(_unpacked(packed, filename))))
+        return _only(_on_top(_Bytes(_unpacked(packed, filename))))
     except _CutError as error:
         raise MetadataError("it is not a source archive (it ends too early)") from error
     except _DAMAGED as error:
         raise MetadataError(f"it is not a source archive ({error})") from error
-    return _only(found)
 
 
 def find_in_front(front: bytes, filename: str) -> bytes | None:
     """Return the first PKG-INFO on top of the tar that begins with *front*, None where it is not in there."""
     pieces = (front[start : start + _PIECE] for start in range(0, len(front), _PIECE))  # each is copied many times
-    with suppress(_CutError, MetadataError, *_DAMAGED):  # the whole archive tells, and says why it cannot be read
+    with suppress(_CutError, MetadataError, *_DAMAGED):  # reading the whole archive says why it cannot be read
         return next(_on_top(_Bytes(_unpacked(pieces, filename))), None)
     return None
 
@@ -69,33 +71,38 @@ def read_zip_metadata(
 
     What will be read, from its first byte to before the one behind it, is given to *hold* first.
     """
-    found: dict[bytes, None] = {}
     try:
         with zipfile.ZipFile(content) as archive:
             if min((entry.header_offset for entry in archive.infolist()), default=0) != 0:
                 raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
-            on_top = [entry for entry in archive.infolist() if _is_on_top(entry.filename)]
+            on_top = [entry for entry in archive.infolist() if is_pkg_info(entry.filename)]
             if len(on_top) > _MOST_ON_TOP:
                 raise MetadataError(f"it has {len(on_top)} PKG-INFO on top")
-            for entry in on_top:
-                start = entry.header_offset
-                hold(start, start + _LOCAL_HEADER + min(entry.compress_size, _MAX_METADATA))
-                with open_member(archive, entry) as member:
-                    found[member.read(_MAX_METADATA + 1)] = None
+            return _only(_zip_members(archive, on_top, hold))
     except (OSError, *BROKEN) as error:
         raise MetadataError(f"it is not a source archive ({error})") from error
-    return _only(found)
 
 
-def _only(found: dict[bytes, None]) -> bytes:
-    if not found:
-        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can tell what it needs")
-    if len(found) > 1:
-        raise MetadataError(f"it has {len(found)} PKG-INFO that differ, of which installers would take the last")
-    content = next(iter(found))
-    if len(content) > _MAX_METADATA:
+def _zip_members(
+    archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo], hold: Callable[[int, int], object]
+) -> Iterator[bytes]:
+    for entry in entries:
+        start = entry.header_offset
+        hold(start, start + _LOCAL_HEADER + min(entry.compress_size, _MAX_METADATA))
+        with open_member(archive, entry) as member:
+            yield member.read(_MAX_METADATA + 1)
+
+
+def _only(contents: Iterator[bytes]) -> bytes:
+    """Return the one content of all *contents*, of which no more than two are held."""
+    first = next(contents, None)
+    if first is None:
+        raise DynamicMetadataError("it has no PKG-INFO, so that only a build can say what it needs")
+    if any(content != first for content in contents):
+        raise MetadataError("it has PKG-INFO that differ, of which installers would take the last")
+    if len(first) > _MAX_METADATA:
         raise MetadataError(f"its PKG-INFO has more than {_MAX_METADATA} bytes")
-    return content
+    return first
 
 
 class _CutError(Exception):
@@ -152,7 +159,7 @@ def _unpacked(packed: Iterator[bytes], filename: str) -> Iterator[bytes]:
                     break
                 current, members = _decompressor(filename), members + 1
                 if members > _MAX_MEMBERS:
-                    raise _unclear(f"it is more than {_MAX_MEMBERS} compressed files")
+                    raise unclear(f"it is more than {_MAX_MEMBERS} compressed files")
             unpacked = current.decompress(rest, _UNPACKED_PIECE)
             rest = current.unused_data if current.eof else b""
             if unpacked:
@@ -170,7 +177,7 @@ class _Bytes:
         self._pieces = pieces
         self._held = bytearray()
         self.position = 0
-        self.extensions = 0  # bytes of what stands before entries
+        self.extensions = 0  # bytes of what precedes entries
 
     def read(self, count: int) -> bytes:
         while len(self._held) < count:
@@ -214,10 +221,22 @@ class _Bytes:
 
 
 class _Extension(Struct):
-    """What stands before an entry in place of what its header says (GNU's long names, pax)."""
+    """The name and size before an entry that replace those of its header (GNU's long names, pax)."""
 
-    names: tuple[bytes, ...] = ()
+    name: bytes | None = None
     size: int | None = None
+
+    def take_name(self, name: bytes) -> None:
+        """Take the name of the entry; raises MetadataError for a second one, as readers differ in which they use."""
+        if not name or self.name not in (None, name):
+            raise unclear("an entry has two names, or an empty one")
+        self.name = name
+
+    def take_size(self, size: int) -> None:
+        """Take the size of the entry; raises MetadataError for a second one."""
+        if self.size not in (None, size):
+            raise unclear("an entry has two sizes")
+        self.size = size
 
 
 def _on_top(archive: _Bytes) -> Iterator[bytes]:
@@ -225,40 +244,45 @@ def _on_top(archive: _Bytes) -> Iterator[bytes]:
 
     Raises _CutError where the tar ends before its end, MetadataError for what two readers could read differently.
     """
-    extension = _Extension()
+    extension, paths = _Extension(), UnpackedPaths()
     for _ in range(_MAX_ENTRIES):
         header = archive.read_header()
         if not header.strip(b"\0"):
             if not archive.ends_in_zeros():
-                raise _unclear("it goes on behind its end")
+                raise unclear("it goes on behind its end")
             return
         _require_checksum(header)
         kind, size = header[156:157], _number(header[124:136])
-        if kind in (b"L", b"K", b"x", b"X", b"g"):
+        if kind in _EXTENSIONS:
             _extend(extension, kind, _extension_content(archive, size))
             continue
-        if kind == b"S":
-            raise _unclear("it holds sparse files")
-        names = extension.names or _names(header)
-        size = size if extension.size is None else extension.size
+        names, size = _names(header, extension), size if extension.size is None else extension.size
+        _require_one_reading(kind, size, (*_names_of_header(header), *names))
         extension = _Extension()
-        if kind in _WITHOUT_CONTENT and size:
-            raise _unclear("an entry that has no content has a size")
-        on_top = [name for name in names if _is_on_top(name.decode("utf-8", "surrogateescape"))]
-        if not on_top:
-            if kind in _LINKS and any(len(_parts(name.decode("utf-8", "surrogateescape"))) < 2 for name in names):
-                raise _unclear("a link stands for its folder")
+        texts = [name.decode("utf-8", "surrogateescape") for name in names]
+        paths.add(texts, link=kind in _LINKS)
+        on_top = [is_pkg_info(text) for text in texts]
+        if not any(on_top):
             archive.skip(_padded(size))
-        elif len(on_top) < len(names) or kind not in _REGULAR:
+        elif not all(on_top) or kind not in _REGULAR:
             raise MetadataError("its PKG-INFO is not plainly a file")
         else:
             yield _content(archive, size, _MAX_METADATA)
-    raise _unclear(f"it has more than {_MAX_ENTRIES} entries")
+    raise unclear(f"it has more than {_MAX_ENTRIES} entries")
+
+
+def _require_one_reading(kind: bytes, size: int, names: Iterable[bytes]) -> None:
+    """Raise MetadataError for an entry whose content some readers take for the entries that follow."""
+    if kind == b"S":
+        raise unclear("it holds sparse files")
+    is_folder = kind == _OLD_FILE and any(name.endswith(b"/") for name in names)
+    if size and (kind in _WITHOUT_CONTENT or is_folder):
+        raise unclear("an entry that has no content has a size")
 
 
 def _content(archive: _Bytes, size: int, limit: int) -> bytes:
     if size > limit:
-        raise MetadataError(f"its PKG-INFO, or what stands before an entry, has {size} bytes")
+        raise MetadataError(f"its PKG-INFO, or what precedes an entry, has {size} bytes")
     content = archive.read(size)
     archive.skip(_padded(size) - size)
     return content
@@ -267,23 +291,22 @@ def _content(archive: _Bytes, size: int, limit: int) -> bytes:
 def _extension_content(archive: _Bytes, size: int) -> bytes:
     archive.extensions += size
     if archive.extensions > _MAX_EXTENSIONS:  # each record takes time
-        raise _unclear(f"more than {_MAX_EXTENSIONS} bytes of names and attributes stand before its entries")
+        raise unclear(f"more than {_MAX_EXTENSIONS} bytes of names and attributes precede its entries")
     return _content(archive, size, _MAX_EXTENSION)
 
 
 def _extend(extension: _Extension, kind: bytes, content: bytes) -> None:
     if kind == b"L":
-        extension.names = (*extension.names[-1:], content.partition(b"\0")[0])
-        return
-    if kind == b"K":
+        extension.take_name(content.partition(b"\0")[0])
+    if kind in b"LK":
         return
     for key, value in _pax_records(content):
         if key.startswith(b"GNU.sparse") or (kind == b"g" and key in (b"path", b"size")):
-            raise _unclear("it holds sparse files or names for all entries")
+            raise unclear("it holds sparse files or names for all entries")
         if key == b"path":
-            extension.names = (*extension.names[-1:], value)
+            extension.take_name(value)
         elif key == b"size":
-            extension.size = _decimal(value)
+            extension.take_size(_decimal(value))
 
 
 def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -295,12 +318,16 @@ def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         record = content[space + 1 : position + length]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n") or position + length > len(content):
-            raise _unclear("an attribute of an entry cannot be read")
+            raise unclear("an attribute of an entry cannot be read")
         yield key, value[:-1]
         position += length
 
 
-def _names(header: bytes) -> tuple[bytes, ...]:
+def _names(header: bytes, extension: _Extension) -> tuple[bytes, ...]:
+    return _names_of_header(header) if extension.name is None else (extension.name,)
+
+
+def _names_of_header(header: bytes) -> tuple[bytes, ...]:
     """Return the names that readers take of *header*: GNU's own format has other things where POSIX has a prefix."""
     name, prefix = header[:100].partition(b"\0")[0], header[345:500].partition(b"\0")[0]
     if not prefix:
@@ -326,35 +353,15 @@ def _number(field: bytes) -> int:
         text = field.partition(b"\0")[0].strip()
         number = int(text, 8) if text.isdigit() else 0 if not text else -1
     if number < 0:
-        raise _unclear("a number of a header cannot be read")
+        raise unclear("a number of a header cannot be read")
     return number
 
 
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > 19 or (len(text) > 1 and text[:1] == b"0"):
-        raise _unclear("an attribute of an entry cannot be read")
+        raise unclear("an attribute of an entry cannot be read")
     return int(text)
 
 
 def _padded(size: int) -> int:
     return -(-size // _BLOCK) * _BLOCK
-
-
-def _parts(name: str) -> list[str]:
-    """Return the folders and the name of a path, as it is unpacked."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise _unclear("an entry leads out of its folder")
-    return parts
-
-
-def _is_on_top(name: str) -> bool:
-    if "PKG-INFO" not in name or name.endswith("/"):
-        return False
-    parts = _parts(name)
-    return len(parts) <= 2 and parts[-1] == "PKG-INFO"
-
-
-def _unclear(reason: str) -> DynamicMetadataError:
-    """Return the error for an archive that a build can unpack, and whose entries may not be what we take them for."""
-    return DynamicMetadataError(f"its archive does not tell for sure what it needs: {reason}")

@@ -17,7 +17,7 @@ from lockml.common.references import encode_url
 from lockml.common.settings import setting
 from lockml.index.http.credentials import Login, Logins, origin_of
 from lockml.index.http.file_urls import path_of_url, read_local
-from lockml.index.http.response import LongAnswerError, Reply, Response, Transport, TransportError
+from lockml.index.http.response import FailedStatusError, LongAnswerError, Reply, Response, Transport, TransportError
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -82,12 +82,12 @@ class HttpClient:
         self._pause = pause
         self._logins = Logins()
         self._given = transport
-        if certificates is not None and not certificates.is_file():  # told at once; it is read when TLS is spoken
+        if certificates is not None and not certificates.is_file():  # said at once; it is read when TLS is spoken
             raise PackageIndexError(str(certificates), "cannot be read as certificates: there is no such file")
         self._certificates = certificates
         self._client_certificate = client_certificate
         if client_certificate is not None:
-            self._trust()  # told at once where it is none
+            self._trust()  # raises at once if it is not one
         self._lock = Lock()
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ class HttpClient:
             self._thread.holds = True
 
     def download(self, url: str, sink: Sink, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the answer to a GET, whose body goes to *sink* as it stands there where the status is 200 or 206."""
+        """Return the answer to a GET, whose body goes to *sink*, not decompressed, if the status is 200 or 206."""
         self._refuse_offline(url)
         given = {"Accept-Encoding": "identity", **(headers or {})}
         answer = self._tried(url, given, sink)
@@ -146,7 +146,7 @@ class HttpClient:
         return answer
 
     def head(self, url: str) -> Mapping[str, str]:
-        """Return the headers, lower-case, of the file at *url*, {} where the server does not tell."""
+        """Return the headers, lower-case, of the file at *url*, {} if the server does not say."""
         self._refuse_offline(url)
         try:
             with self._open("HEAD", url, {"Accept-Encoding": "identity"}) as (_, answer):
@@ -155,7 +155,7 @@ class HttpClient:
             return {}
 
     def size(self, url: str) -> int | None:
-        """Return the size of the file at *url* in bytes, or None where the server does not tell."""
+        """Return the size of the file at *url* in bytes, or None if the server does not say."""
         if url.startswith("file:"):
             path = path_of_url(url)
             return path.stat().st_size if path.is_file() else None
@@ -164,7 +164,7 @@ class HttpClient:
 
     def know(self, url: str) -> None:
         """Take note of the login in *url*, which the user named: what lies at the same origin is asked for with it."""
-        with suppress(ValueError):  # told when it is asked for
+        with suppress(ValueError):  # raised again when it is asked for
             self._logins.know(url)
 
     def _tried(
@@ -258,20 +258,21 @@ class HttpClient:
             raise TransportError(f"it redirects to what is no address: {error}", passing=False) from error
         host = (new.hostname or "").lower()
         if (old.scheme, new.scheme) == ("https", "http") and self._insecure_hosts.isdisjoint((host, f"{host}:{port}")):
-            problem = f"redirects to {redact(target)}, which is not secured, so that anybody on the way could change it"
-            hint = f"if that has to be, give {setting('allow-insecure-host', host)}"
+            problem = f"redirects to {redact(target)}, which is not secured, so that anyone on the way could change it"
+            hint = f"if that is intended, use {setting('allow-insecure-host', host)}"
             raise PackageIndexError(redact(url), problem, hint=hint)
         return target
 
 
 class _PassingError(Exception):
-    """A status that another attempt may change, and how many seconds the server asks to wait.
+    """A status that another attempt may change, with the seconds that the server asks to wait.
 
     Internal: never reaches the user; the client retries, and then makes a PackageIndexError of it.
     """
 
     def __init__(self, status: int, pause: float) -> None:
         super().__init__(f"status {status}")
+        self.status = status
         self.pause = pause
 
 
@@ -301,7 +302,10 @@ def _translated(url: str, error: "TransportError | _PassingError") -> PackageInd
     if isinstance(error, TransportError) and not error.passing:
         return PackageIndexError(redact(url), f"cannot be fetched ({_reason(error)})")
     hint = f"check the network, the proxy and the {setting('index-url')}"
-    return PackageIndexError(redact(url), f"no answer ({_reason(error)})", hint=hint)
+    problem = f"no answer ({_reason(error)})"
+    if isinstance(error, _PassingError):
+        return FailedStatusError(redact(url), problem, hint=hint, status=error.status)
+    return PackageIndexError(redact(url), problem, hint=hint)
 
 
 def _reason(error: Exception) -> str:

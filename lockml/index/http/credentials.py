@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from lockml.common.errors import PackageIndexError
+from lockml.index.http.file_urls import expand_home
 
 __all__ = ["Login", "Logins", "origin_of"]
 
@@ -105,7 +106,7 @@ def _services(url: str) -> Iterator[str]:
 
 def _netrc_logins() -> dict[str, Login]:
     """Return the logins of the user's netrc file (NETRC, ~/.netrc) by host; one for any host does not count."""
-    path = os.environ.get("NETRC") or str(Path(os.environ.get("HOME", "~")).expanduser() / ".netrc")
+    path = os.environ.get("NETRC") or str(expand_home(os.environ.get("HOME", "~")) / ".netrc")
     if not Path(path).exists():
         return {}
     import netrc

@@ -1,4 +1,4 @@
-"""Connects to servers ahead of need: an origin in, a stream that is there already out.
+"""Connects to servers ahead of need, so that a stream to an origin is already there.
 
 A new connection costs a round trip before it can be asked anything, and one more with TLS; what resolving asks for at
 once grows level by level, and each level would wait for that.
@@ -16,7 +16,7 @@ import httpcore
 
 __all__ = ["Dialer"]
 
-_LEAST: Final = 4  # connections to a server that nobody uses yet
+_LEAST: Final = 4  # unused connections to a server
 _MOST: Final = 16
 _LASTS: Final = 10.0  # seconds; servers end what says nothing for long
 _Place = tuple[str, int]
@@ -25,7 +25,7 @@ _Place = tuple[str, int]
 class Dialer(httpcore.NetworkBackend):
     """Makes the connections of httpcore, at most *most* of them ahead of need; safe to use from several threads.
 
-    A connection that could not be made ahead is made again when it is needed, and only then tells why not.
+    A connection that could not be made ahead is made again when it is needed, and only then says why not.
     """
 
     def __init__(self, *, most: int, timeout: float) -> None:
@@ -80,7 +80,7 @@ class Dialer(httpcore.NetworkBackend):
             stream.close()
 
     def close(self) -> None:
-        """End the connections that nobody used."""
+        """End the connections that were not used."""
         with self._lock:
             self._closed = True
             unused = [stream for ready in self._ready.values() for stream in ready]
@@ -123,7 +123,7 @@ class _Ready(httpcore.NetworkStream):
         return time.monotonic() - self._since < _LASTS and not self._has_ended()
 
     def _has_ended(self) -> bool:
-        """Say whether there is an end to read, or what nobody asked for.
+        """Say whether there is an end to read, or something that was not asked for.
 
         TLS takes what ends nothing for itself, such as tickets (RFC 8446, 4.6.1), and then waits for more.
         """

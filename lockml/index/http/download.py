@@ -88,7 +88,7 @@ class Spool:
         self._content.close()
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Forget what came of an attempt that broke off."""
+        """Forget what came of an attempt that failed."""
         self._content.seek(0)
         self._content.truncate()
         self._hashers = _hashers(self._entry)
@@ -96,7 +96,7 @@ class Spool:
         self._kind = headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes; raises PackageIndexError where they are more than the page tells of."""
+        """Take the next bytes; raises PackageIndexError if they are more than the page says."""
         if self._stopped():
             raise PackageIndexError(redact(self._entry.url), "was not fetched to its end")
         self.size += len(chunk)
@@ -109,7 +109,7 @@ class Spool:
                 self._content = self._on_disk(self._content)
             self._content.write(chunk)
         except OSError as error:
-            problem = f"cannot be written for a while ({error.strerror})"
+            problem = f"cannot be stored temporarily ({error.strerror})"
             hint = f"make room in {setting('cache-dir')}"
             raise PackageIndexError(redact(self._entry.url), problem, hint=hint) from error
 
@@ -131,7 +131,7 @@ class Spool:
         """Return what came as the file that was asked for; raises PackageIndexError where it is not that file."""
         entry = self._entry
         digests = {name: hasher.hexdigest() for name, hasher in self._hashers.items()}
-        require_hash(digests, entry.hashes, entry.url, self._kind, by=_namer(entry))
+        require_hash(digests, entry.hashes, entry.url, self._kind, listed=bool(entry.origin))
         if entry.size is not None and self.size != entry.size:
             raise PackageIndexError(redact(entry.url), f"has {self.size} bytes where the index names {entry.size}")
         if not deciding(entry.hashes) and self._kind == "text/html":
@@ -160,21 +160,18 @@ def fetch_whole(
         yield spool.whole()
 
 
-def _namer(entry: FileEntry) -> str:
-    """Return who names the hashes of *entry*."""
-    return "the index names" if entry.origin else "your own line names"
-
-
 def require_hash(
-    found: Mapping[str, str], named: Mapping[str, str], url: str, kind: str = "", *, by: str = "the index names"
+    found: Mapping[str, str], named: Mapping[str, str], url: str, kind: str = "", *, listed: bool = True
 ) -> None:
     """Require of the digests *found* each that decides of those that are *named*; raises PackageIndexError otherwise.
 
-    *kind* is the content type of the answer, *by* says who names them.
+    *kind* is the content type of the answer, *listed* says whether an index names them, not a line or a lock.
     """
     for algorithm in deciding(named):
         if found[algorithm] != named[algorithm].lower():
-            problem = f"has {algorithm} {found[algorithm]} where {by} {named[algorithm].lower()}"
+            expected = named[algorithm].lower()
+            required = f"the index names {expected}" if listed else f"{expected} is required"
+            problem = f"has {algorithm} {found[algorithm]} where {required}"
             hint = f"the answer is {kind}: perhaps a login page" if kind == "text/html" else None
             raise PackageIndexError(redact(url), problem, hint=hint)
 
@@ -204,7 +201,7 @@ def _local(entry: FileEntry) -> Iterator[WholeFile]:
                 for hasher in hashers.values():
                     hasher.update(block)
             digests = {name: hasher.hexdigest() for name, hasher in hashers.items()}
-            require_hash(digests, entry.hashes, entry.url, by=_namer(entry))
+            require_hash(digests, entry.hashes, entry.url, listed=bool(entry.origin))
             yield WholeFile(file, size, digests)
     except FileNotFoundError as error:
         raise PackageIndexError(str(path), "no such file") from error

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 from lockml.common.errors import PackageIndexError
 from lockml.index.http.response import Response
 
-__all__ = ["LocalFile", "file_url", "list_files", "path_of_url", "read_local", "read_range"]
+__all__ = ["LocalFile", "expand_home", "file_url", "list_files", "path_of_url", "read_local", "read_range"]
 
 
 _HTML: Final = {"content-type": "text/html"}
@@ -23,9 +23,17 @@ class LocalFile(NamedTuple):
     size: int
 
 
+def expand_home(path: str) -> Path:
+    """Return *path* with a home folder in place of its ``~``, or as it is where no user of that name has one."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def file_url(path: str, folder: PurePath) -> str:
     """Return the ``file:`` address of *path* as seen from *folder*; ``~`` is the user's home."""
-    return (Path(folder) / Path(path).expanduser()).absolute().as_uri()
+    return (Path(folder) / expand_home(path)).absolute().as_uri()
 
 
 def path_of_url(url: str) -> Path:

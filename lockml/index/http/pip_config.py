@@ -12,6 +12,7 @@ from lockml.common.display import redact
 from lockml.common.errors import InputError
 from lockml.common.settings import setting
 from lockml.index.http.addresses import is_index_address
+from lockml.index.http.file_urls import expand_home
 
 __all__ = ["certificates", "client_certificate", "default_index_url", "public_index_url"]
 
@@ -35,13 +36,13 @@ def public_index_url() -> str:
 
 
 def certificates() -> Path | None:
-    """Return the file of certificate authorities that pip is told to trust, or None for the system's."""
+    """Return the file of certificate authorities that pip is configured to trust, or None for the system's."""
     configured = _setting("cert")
     return Path(configured) if configured else None
 
 
 def client_certificate() -> Path | None:
-    """Return the file of the certificate and key that pip is told to show to servers, None for none."""
+    """Return the file of the certificate and key that pip is configured to show to servers, None for none."""
     configured = _setting("client-cert")
     return Path(configured) if configured else None
 
@@ -65,9 +66,9 @@ def _setting(name: str) -> str | None:
 
 
 def _line_of(error: Exception) -> str:
-    """Return ``:LINE`` of a fault, not the line itself, which may hold a login; "" where no line is told."""
-    told = getattr(error, "errors", None) or [(getattr(error, "lineno", None),)]
-    return f":{told[0][0]}" if isinstance(told[0][0], int) else ""
+    """Return ``:LINE`` of a fault, not the line itself, which may hold a login; "" if no line is known."""
+    places = getattr(error, "errors", None) or [(getattr(error, "lineno", None),)]
+    return f":{places[0][0]}" if isinstance(places[0][0], int) else ""
 
 
 def _files() -> Iterator[Path]:
@@ -77,7 +78,7 @@ def _files() -> Iterator[Path]:
     for folder in os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
         yield Path(folder) / "pip" / "pip.conf"
     yield Path("/etc/pip.conf")
-    home = Path(os.environ.get("HOME", "~")).expanduser()
+    home = expand_home(os.environ.get("HOME", "~"))
     yield home / ".pip" / "pip.conf"
     yield Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
     yield Path(sys.prefix) / "pip.conf"

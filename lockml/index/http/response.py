@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from lockml.common.errors import PackageIndexError
 
-__all__ = ["LongAnswerError", "Reply", "Response", "Transport", "TransportError"]
+__all__ = ["FailedStatusError", "LongAnswerError", "Reply", "Response", "Transport", "TransportError"]
 
 
 class Response(Struct, frozen=True, kw_only=True):
@@ -30,6 +30,14 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 class LongAnswerError(PackageIndexError):
     """The answer is longer than anything that it could be."""
+
+
+class FailedStatusError(PackageIndexError):
+    """The server answered every attempt with *status*, which says that it failed."""
+
+    def __init__(self, subject: str, problem: str, *, hint: str | None = None, status: int) -> None:
+        super().__init__(subject, problem, hint=hint)
+        self.status = status
 
 
 class TransportError(Exception):

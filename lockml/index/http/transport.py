@@ -1,6 +1,6 @@
-"""Sends one HTTP request over kept connections: all that knows httpcore here.
+"""Sends one HTTP request over kept connections: the only module that uses httpcore.
 
-It is loaded only when something is fetched; httpx, which stands on httpcore and takes as long again to load, only for
+It is loaded only when something is fetched; httpx, which builds on httpcore and takes as long again to load, only for
 proxies and for addresses that are not plain.
 """
 
@@ -65,7 +65,7 @@ class NetworkTransport:
 
     @property
     def idle(self) -> int:
-        """How many connections nobody uses."""
+        """How many connections are not in use."""
         return sum(map(len, self._idle.values()))
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class NetworkTransport:
             self._give_back(origin, connection)
 
     def _taken(self, origin: str, url: str, address: "Address") -> "_Connection":
-        """Return a connection to *origin*, where *url* is, that nobody uses."""
+        """Return a connection to *origin*, where *url* is, that is not in use."""
         with self._lock:
             idle = self._idle.get(origin)
             if idle:
@@ -193,7 +193,7 @@ class Address(NamedTuple):
 
 
 def parse_address(url: str) -> Address:
-    """Return what *url* names, percent-encoded as servers want it; raises ValueError, or what httpx raises."""
+    """Return what *url* names, percent-encoded as servers want it; raises ValueError."""
     plain = _PLAIN.fullmatch(url) if "/." not in url else None
     if plain is None:
         return parse_any_address(url)
@@ -203,10 +203,13 @@ def parse_address(url: str) -> Address:
 
 
 def parse_any_address(url: str) -> Address:
-    """Return the same of any address, as httpx reads it."""
+    """Return the same of any address, as httpx reads it; raises ValueError."""
     from lockml.index.http.httpx_import import httpx
 
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(str(error)) from error
     host, netloc, target = (each.decode("ascii") for each in (parsed.raw_host, parsed.netloc, parsed.raw_path))
     return Address(parsed.scheme, host, parsed.port, netloc, target)
 
@@ -215,10 +218,8 @@ def _understood(url: str) -> Address:
     """Return what *url* names; raises TransportError."""
     try:
         return parse_address(url)
-    except Exception as error:
-        if isinstance(error, ValueError) or type(error).__name__ == "InvalidURL":  # of httpx, which is loaded then
-            raise TransportError(f"it cannot be asked: {error}", passing=False) from error
-        raise
+    except ValueError as error:
+        raise TransportError(f"it cannot be asked: {error}", passing=False) from error
 
 
 def _asked(

@@ -30,7 +30,7 @@ class Exchange:
         self._since: float | None = time.monotonic()
 
     def trace(self, event: str, facts: dict[str, Any]) -> None:
-        """Take note of the connection that is used, as httpcore tells it (its extension "trace")."""
+        """Take note of the connection that is used, as httpcore reports it (its extension "trace")."""
         if event.endswith((".connect_tcp.complete", ".connect_unix_socket.complete", ".start_tls.complete")):
             self._stream = facts["return_value"]
 
@@ -66,7 +66,7 @@ class Exchange:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not that of TLS, which takes its state away
 
     def pause(self) -> None:
-        """Say that something came, and that nobody waits for more."""
+        """Take note that something came, and that no more is awaited."""
         if self._since is not None:
             self._spent += time.monotonic() - self._since
             self._since = None

@@ -1,7 +1,7 @@
-"""Places and a project in; what those that are not asked for it list of it, and how to take it from there, out.
+"""Finds what indexes that are not asked for a project list of it, and which options use them.
 
-A project is taken from the first place that has it, and the others are not asked for it: so nobody else's project of
-this name is taken, and no other server learns a private name. What is found here is told and never taken. After a
+A project is taken from the first place that has it, and the others are not asked for it: so no one else's project of
+this name is used, and no other server learns a private name. What is found here is shown and never used. After a
 refusal, for the projects that cannot be had, and to warn of a shadowed release, a place is asked only for names that
 are no secret to it (`is_no_secret`), unless the cache has the page.
 """
@@ -29,8 +29,9 @@ from lockml.index.model import Elsewhere, OtherIndex, Project
 
 __all__ = ["ElsewhereReader", "ReadProject", "ShadowedPage", "Source", "is_no_secret", "taking_words"]
 
-_PATIENCE: Final = 3.0  # seconds for what is only told
+_PATIENCE: Final = 3.0  # seconds for what is only shown
 _MOST_ASKED: Final = 3  # other places of one project
+_MOST_FOR_WARNINGS: Final = 500  # requests for what is only warned of
 _COMMON_LABELS: Final = frozenset({"www", "simple", "download", "packages", "pkgs", "index", "files", "co", "com"})
 
 Source = Literal["server", "cache", "either"]
@@ -51,7 +52,7 @@ class ShadowedPage(Struct, frozen=True, kw_only=True):
 class ElsewhereReader:
     """Reads of the *places*, the first of which has precedence, by *read* and the threads of *pool*.
 
-    What has not come after *patience* seconds is not told.
+    What has not come after *patience* seconds is not shown.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class ElsewhereReader:
     def after_refusal(self, name: NormalizedName, first: Project | None) -> Elsewhere:
         """Return who is asked for *name*, and what the other places list; *first* is what is taken.
 
-        Each is asked for a name that is no secret to it; what else would be asked is told.
+        Each is asked for a name that is no secret to it; the others are named.
         """
         asked, others = self._parted(name, first)
         claiming = next((place for place in asked if place.only), None)
@@ -88,7 +89,7 @@ class ElsewhereReader:
             if (project := _arrived(running[place.url])) is not None
         }
         unasked = tuple(
-            f"{_shown(each)} (to take it from there: {taking_words(each, self.places, [name])})"
+            f"{_shown(each)} (to use it: {taking_words(each, self.places, [name])})"
             for each in others
             if claiming is None and each.url not in known and each.url not in found
         )
@@ -99,8 +100,10 @@ class ElsewhereReader:
     ) -> Callable[[], Sequence[ShadowedPage]]:
         """Begin to read what later indexes list of projects of which *firsts* are taken; return what awaits that.
 
-        Packages of the indexes *named_by* ask for the project, so that its name is no secret to these.
+        Packages of the indexes *named_by* ask for the project, so that its name is no secret to these. After
+        `_MOST_FOR_WARNINGS` requests, only the cache is read.
         """
+        requests = count()
         running: list[tuple[IndexLocation, Project, Future[Project | None]]] = []
         for name, first in firsts.items() if len(self.places) > 1 else ():
             asked, others = self._parted(name, first)
@@ -108,9 +111,8 @@ class ElsewhereReader:
                 continue
             for later in others:
                 known = redact(later.folder) in named_by.get(name, ()) or is_no_secret(asked[-1], later)
-                running.append(
-                    (later, first, self._pool.submit(self._read, later, name, "either" if known else "cache"))
-                )
+                source: Source = "either" if known and next(requests) < _MOST_FOR_WARNINGS else "cache"
+                running.append((later, first, self._pool.submit(self._read, later, name, source)))
 
         def awaited() -> Sequence[ShadowedPage]:
             wait([future for _, _, future in running], self._patience)
@@ -136,7 +138,7 @@ class ElsewhereReader:
 
 
 def _arrived(running: Future[Project | None]) -> Project | None:
-    """Return what has come: what is late or fails is not told."""
+    """Return what has come: what is late or fails is not shown."""
     if not running.done():
         running.cancel()
         return None
@@ -146,9 +148,9 @@ def _arrived(running: Future[Project | None]) -> Project | None:
 
 
 def is_no_secret(first: IndexLocation, later: IndexLocation) -> bool:
-    """Say whether the names of projects that *first* lists may be told to *later*.
+    """Say whether the names of projects that *first* lists may be sent to *later*.
 
-    They may where it is the same server, one of this machine, or where anybody can read *first*.
+    They may where it is the same server, one of this machine, or if anyone can read *first*.
     """
     own, other = urlsplit(first.url), urlsplit(later.url)
     if later.is_local or _is_of_this_machine(other.hostname or ""):
@@ -159,7 +161,7 @@ def is_no_secret(first: IndexLocation, later: IndexLocation) -> bool:
 
 @cache
 def _public_host() -> str:
-    """Return the host of the index that anybody can read, "" where it is not known."""
+    """Return the host of the index that anyone can read, "" where it is not known."""
     with suppress(InputError):
         return urlsplit(public_index_url()).hostname or ""
     return ""
@@ -182,7 +184,7 @@ def taking_words(place: IndexLocation, places: Sequence[IndexLocation], names: S
 
 
 def _label(url: str) -> str:
-    """Return a name for the index at *url*: the word of its host that tells it apart."""
+    """Return a name for the index at *url*: the word of its host that distinguishes it."""
     host = urlsplit(url).hostname or ""
     words = [word for word in host.split(".")[:-1] if re.fullmatch("[a-z0-9][a-z0-9-]*", word)]
     telling = [word for word in words if word not in _COMMON_LABELS and not word.isdigit()]

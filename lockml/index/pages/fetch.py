@@ -19,7 +19,7 @@ __all__ = ["FetchedPage", "cached_page", "fetch_page", "serialized"]
 _LOG: Final = logging.getLogger("lockml.index")
 _DEFAULT_MAX_AGE: Final = 600.0  # seconds; what the public index declares, used where a mirror drops the header
 _MAX_AGE: Final = 24 * 3600.0  # seconds, whatever a server says: a page gets new releases
-_ABSURD: Final = 366 * 24 * 3600.0  # seconds, of which RFC 9111's forerunner said that nobody should say more
+_ABSURD: Final = 366 * 24 * 3600.0  # seconds, the most that the predecessor of RFC 9111 allows
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 _ETAG: Final = re.compile(r"[!-~]+")  # RFC 9110, 8.8.3, without what headers cannot carry everywhere
 _OWN: Final = "application/vnd.lockml."
@@ -27,7 +27,7 @@ _JSON: Final = "application/vnd.pypi.simple.v1+json"
 
 
 class FetchedPage(NamedTuple):
-    """A page, and for how many seconds it may be kept; None where it is kept already."""
+    """A page with the seconds that it may be kept, None if it is kept already."""
 
     page: CachedPage
     max_age: float | None = None

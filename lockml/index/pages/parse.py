@@ -85,7 +85,7 @@ def parse_page(
 ) -> Project:
     """Return the project that the page at *url* describes; raises PageError for a page that does not describe *name*.
 
-    A file whose name does not tell its release is left out and kept in `Project.skipped` with the reason. *reload*
+    A file whose name does not say its release is skipped and kept in `Project.skipped` with the reason. *reload*
     fetches the files where those of a cached page are damaged.
     """
     serialized = body if content_type == SERIALIZED else serialize_page(bytes(body), content_type, name=name)

@@ -149,7 +149,7 @@ class Releases(Mapping[Version, tuple[FileEntry, ...]]):
         return found
 
     def _position(self, version: Version) -> int | None:
-        """Return where *version* stands, by bisection."""
+        """Return the position of *version*, by bisection."""
         position = self._positions.get(version)
         if position is None:
             low, high = 0, len(self.versions)

@@ -1,1 +1,1 @@
-"""Compiled modules: their headers, their code, and whether it is their source's."""
+"""Check compiled modules: their headers, their code, and whether it comes from their sources."""

@@ -1,10 +1,10 @@
 """Read the body of a compiled module, as CPython 3.8 to 3.14 write it, into a digest of its code.
 
-The format is that of `marshal`, versions 4 and 5 (CPython's Python/marshal.c); what is read here is never loaded. Each
-value becomes a token of bytes, and a value with parts the SHA-256 of its parts' tokens, so that the work grows with the
-body's length alone, whatever refers to what. Two bodies have one digest exactly where they hold equal code. References,
-the ways to pack a string, the order within a frozenset and the path that was compiled (co_filename, which each import
-sets) do not count. All else does.
+The format is that of `marshal`, versions 4 and 5 (CPython's Python/marshal.c); nothing is ever loaded. Each value
+becomes a token of bytes, and a value with parts becomes the SHA-256 of its parts' tokens, so the work depends only on
+the length of the body, not on its references. Two bodies have the same digest exactly if they hold equal code. How
+references and strings are packed, the order within a frozenset and the path that was compiled (co_filename, which
+each import sets) do not count. Everything else does.
 """
 
 import struct
@@ -21,7 +21,7 @@ MAX_BODY: Final = 16 << 20
 MINORS: Final = range(8, 15)
 _MAX_VALUES: Final = 1_000_000
 _MAX_DEPTH: Final = 200
-_INLINE: Final = 64  # longer strings are held by their digest: a reference to one does not cost its length
+_INLINE: Final = 64  # longer strings are kept as digests, so a reference to one does not cost its length
 _REFERABLE: Final = 0x80
 _WORD: Final = struct.Struct("<i")
 # The fields of a code object in their order: w is a word, v a value, t a name, - the path, l the table of lines.
@@ -29,14 +29,14 @@ _FIELDS_8: Final = "wwwwwwvvvvvv-twl"
 _FIELDS_11: Final = "wwwwwvvvvv-ttwlv"
 _WORDS: Final = frozenset(b"uUsS")
 _CUT: Final = "it is cut short"
-_DEEP: Final = "its values lie too deep"
+_DEEP: Final = "its values are nested too deeply"
 _SHORT: Final = [bytes((length,)) for length in range(_INLINE + 1)]
 
 
 class CodeError(Exception):
-    """No compiler of CPython writes such a body, or it goes beyond what is read here; *reason* says how.
+    """The body is not one that a CPython compiler writes, or exceeds a bound; *reason* says how.
 
-    Internal: never reaches the user; comparing bytecode makes a deviation of it.
+    Internal: never reaches the user; comparing bytecode turns it into a deviation.
     """
 
     def __init__(self, reason: str) -> None:
@@ -47,7 +47,7 @@ class CodeError(Exception):
 class Code(Struct, frozen=True):
     """The code in a compiled module: its *digest*, 32 bytes, and as tokens its *words*, the texts and bytes in it.
 
-    Words are names, attributes and constants, whatever they are used for.
+    Words are names, attributes and constants, regardless of their use.
     """
 
     digest: bytes
@@ -70,13 +70,13 @@ def read_code(body: bytes, minor: int, *, lines: bool = True) -> Code:
 
 
 def word_content(word: bytes) -> bytes | None:
-    """Return the bytes of a word of `Code`, a text's in UTF-8; None for a long one, of which the digest is held."""
+    """Return the bytes of a word of `Code`, in UTF-8 for a text; None for a long one, kept as a digest."""
     return word[2:] if word[:1] in (b"u", b"s") else None
 
 
 def _read(reader: "_Reader", minor: int) -> bytes:
     if minor not in MINORS:
-        raise CodeError(f"how Python 3.{minor} writes code is not known")
+        raise CodeError(f"the bytecode format of Python 3.{minor} is not known")
     if len(reader.data) > MAX_BODY:
         raise CodeError(f"it has more than {MAX_BODY >> 20} MiB")
     try:
@@ -86,16 +86,16 @@ def _read(reader: "_Reader", minor: int) -> bytes:
     except RecursionError:
         raise CodeError(_DEEP) from None
     if token[:1] != b"c":
-        raise CodeError("it is no code object")
+        raise CodeError("it is not a code object")
     if reader.at != len(reader.data):
         raise CodeError("more bytes follow its code")
     return token[1:]
 
 
 class _Reader:
-    """Reads values from *at* on, and numbers those that can be referred to as CPython does: before their parts.
+    """A reader of values from *at*, which numbers those that can be referred to as CPython does: before their parts.
 
-    `None` among *refs* is a value whose parts are not all read.
+    `None` among *refs* is a value whose parts are still being read.
     """
 
     __slots__ = ("_values", "at", "data", "fields", "lines", "minor", "refs", "words")
@@ -111,7 +111,7 @@ class _Reader:
         self._values = 0
 
     def value(self, depth: int) -> bytes:
-        """Return the token of the value at `at`, which lies *depth* values deep."""
+        """Return the token of the value at `at`, nested *depth* values deep."""
         kind = self.data[self.at]
         self.at += 1
         leaf = _LEAVES.get(kind & 0x7F)
@@ -151,7 +151,7 @@ class _Reader:
         return int(number)
 
     def peek(self) -> int:
-        """Return the word of four bytes at `at`, and stay there."""
+        """Return the word of four bytes at `at` without moving on."""
         (number,) = _WORD.unpack_from(self.data, self.at)
         return int(number)
 
@@ -187,7 +187,7 @@ def _packed(kind: bytes, content: bytes) -> bytes:
 
 def _ascii(content: bytes) -> bytes:
     if not content.isascii():
-        raise CodeError("it has a text of ASCII that is none")  # CPython reads Latin-1
+        raise CodeError("it has an ASCII text with other characters")  # CPython reads Latin-1
     return _packed(b"u", content)
 
 
@@ -210,7 +210,7 @@ def _tuple(reader: _Reader, depth: int) -> bytes:
 def _frozenset(reader: _Reader, depth: int) -> bytes:
     members = sorted(reader.parts(reader.word(), depth))
     if any(one == other for one, other in pairwise(members)):
-        raise CodeError("it has a set with a member twice")
+        raise CodeError("it has a set with a duplicate member")
     return b">" + sha256(b"".join(members)).digest()
 
 

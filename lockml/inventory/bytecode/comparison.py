@@ -1,7 +1,7 @@
-"""Compare the code in a compiled module with a compilation of its source, and say what that proves.
+"""Compare the code in a compiled module with a compilation of its source, and decide what that proves.
 
-A compilation by the very release that the subject runs must be equal. Patch releases of one magic number compile a few
-sources differently (3.11.2 and 3.11.7: 16 of 7,953 modules), but none of them makes up names or constants.
+A compilation by the exact release that the subject runs must be equal. Patch releases of one magic number compile a few
+sources differently (3.11.2 and 3.11.7: 16 of 7,953 modules), but none of them invents names or constants.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ _MAX_SHOWN: Final = 3
 
 
 class CompiledModule(Struct, frozen=True, kw_only=True):
-    """A compiled module, whole with its header, and its *source*; *optimisation* is 0, 1 or 2, as in ``.opt-2.pyc``."""
+    """A compiled module, including its header, and its *source*; *optimisation* is 0, 1 or 2, as in ``.opt-2.pyc``."""
 
     path: str
     compiled: bytes
@@ -27,7 +27,7 @@ class CompiledModule(Struct, frozen=True, kw_only=True):
 
     @property
     def magic(self) -> bytes:
-        """Return the magic number, by which Python knows what it can load."""
+        """Return the magic number, by which Python decides what it can load."""
         return self.compiled[:4]
 
     @property
@@ -37,9 +37,9 @@ class CompiledModule(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What a comparison found, *reason* as a phrase about the compiled module; *digest* is of code that is the same.
+    """The result of a comparison: *reason* is a phrase about the compiled module; *digest* that of equal code.
 
-    One that is *open* may end otherwise against a compilation with other options.
+    An *open* one may come out differently against a compilation with other options.
     """
 
     path: str
@@ -54,23 +54,23 @@ def judge_code(module: CompiledModule, body: bytes, minor: int, *, same_release:
     try:
         ours = code_digest(body, minor)
     except CodeError as error:
-        return Verdict(module.path, "not-compared", f"what its source compiles to cannot be read: {error.reason}")
+        return Verdict(module.path, "not-compared", f"the compilation of its source cannot be read: {error.reason}")
     try:
         if code_digest(module.body, minor) == ours:
             return Verdict(module.path, "same", digest=ours)
         theirs = read_code(module.body, minor, lines=False)
     except CodeError as error:
-        return Verdict(module.path, "different", f"no compilation of its source is like it: {error.reason}")
+        return Verdict(module.path, "different", f"it is not a compilation of its source: {error.reason}")
     return _differing(module, theirs, read_code(body, minor, lines=False), same_release=same_release)
 
 
 def _differing(module: CompiledModule, theirs: Code, ours: Code, *, same_release: bool) -> Verdict:
     foreign = [word for word in theirs.words - ours.words if not _stands_in(word, module.source)]
     if foreign:
-        text = f"it holds {_shown(foreign)}, which no compilation of its source does"
+        text = f"it contains {_shown(foreign)}, which no compilation of its source does"
         return Verdict(module.path, "different", text)
     if theirs.digest == ours.digest:
-        return Verdict(module.path, "not-compared", "its line numbers are not those of its source", open=True)
+        return Verdict(module.path, "not-compared", "its line numbers differ from those of its source", open=True)
     if not same_release:
         text = "it is compiled differently, and this machine has another release of Python"
         return Verdict(module.path, "not-compared", text, open=True)
@@ -78,7 +78,7 @@ def _differing(module: CompiledModule, theirs: Code, ours: Code, *, same_release
 
 
 def _stands_in(word: bytes, source: bytes) -> bool:
-    """Say whether *word* is a piece of the *source*: releases differ in what they take for the text of an f-string."""
+    """Return whether *word* occurs in *source*: releases differ in how they split the text of an f-string."""
     content = word_content(word)
     return content is not None and content in source
 

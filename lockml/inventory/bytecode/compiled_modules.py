@@ -1,8 +1,8 @@
-"""Find the compiled modules that Python would load although they are not of their sources.
+"""Find compiled modules that Python would load although they do not come from their sources.
 
-What is in ``__pycache__`` (PEP 3147) is judged by its header (PEP 552) and never by RECORD: installers compile again. A
-header that fits says nothing of the code behind it. What came later than its source is therefore compared with what a
-Python of the same magic number makes of the source.
+Files in ``__pycache__`` (PEP 3147) are judged by their headers (PEP 552), never by RECORD, as installers recompile. A
+matching header says nothing about the code after it. A module that was added later than its source is therefore
+compared with what a Python of the same magic number compiles the source to.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,24 +19,24 @@ from lockml.inventory.results import SurveyResults
 __all__ = ["CompareCode", "CompiledModules", "compare_nothing"]
 
 _MAX_SOURCE: Final = 64 << 20
-_LARGEST: Final = 1 << 20  # bytes of code beside 64 for each of the source: nothing compiles to as much
+_LARGEST: Final = 1 << 20  # bytes of code in addition to 64 for each byte of source: nothing compiles to as much
 _GROWTH: Final = 64
 _MAX_COMPILED: Final = (16 << 20) + MAX_PYC_HEADER
-_KEPT: Final = "files that numba keeps and loads, and that nothing can compare; NUMBA_CACHE_DIR keeps them elsewhere"
-_STALE: Final = "compiled modules are not of the sources beside them, and Python does not load them"
+_KEPT: Final = "files that numba caches and loads, and that cannot be compared; NUMBA_CACHE_DIR moves them elsewhere"
+_STALE: Final = "compiled modules do not match the sources next to them, but Python does not load them"
 
 
 CompareCode = Callable[[str, Iterable[CompiledModule]], Iterator[Verdict]]
-"""Compares compiled modules of a Python, by its version, with their sources, as long as it may."""
+"""A comparison of a Python's compiled modules with their sources, within a time limit."""
 
 
 def compare_nothing(_: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
-    """Say of each of *modules* that it was not compared."""
-    return (Verdict(each.path, "not-compared", "nothing here compiles it") for each in modules)
+    """Return, for each of *modules*, that it was not compared."""
+    return (Verdict(each.path, "not-compared", "no Python on this machine can compile it") for each in modules)
 
 
 class _Later(NamedTuple):
-    """A compiled module that came later than its source."""
+    """A compiled module that was added later than its source."""
 
     path: str
     size: int
@@ -47,10 +47,10 @@ class _Later(NamedTuple):
 
 
 class CompiledModules:
-    """Judges compiled modules one by one; what may have come later than its source is compared at the end, all at once.
+    """A judge of compiled modules; those possibly added later than their sources are compared at the end, together.
 
-    *anchored* is how many of the lowest layers are known to be the locked base image's. *salt* is bytes that nobody can
-    foresee: they decide what is compared before the time for it is over.
+    *anchored* is how many of the lowest layers are known to belong to the locked base image. *salt* is unpredictable
+    bytes, which decide what is compared before the time runs out.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class CompiledModules:
         self._later: list[_Later] = []
 
     def judge(self, path: str, entry: Entry, source: tuple[str, Entry], owner: str, optimisation: int) -> None:
-        """Judge the compiled module at *path* of the *source*, with its entry, which *owner* owns."""
+        """Judge the compiled module at *path* of a *source*, given with its entry, that *owner* owns."""
         rank, facts = source
         try:
             fault = judge_bytecode(
@@ -82,7 +82,7 @@ class CompiledModules:
             self._results.problem(error)
             return
         if fault is None and entry.size > _LARGEST + _GROWTH * facts.size:
-            detail = f"it has {entry.size} bytes, and no compilation of a source of {facts.size} has as many"
+            detail = f"it has {entry.size} bytes, more than any compilation of a source of {facts.size} bytes"
             self._results.deviate("bytecode", path, owner, detail)
         elif fault is None:
             self._trust(path, entry, rank, owner, optimisation)
@@ -99,18 +99,18 @@ class CompiledModules:
             self._results.mark_stale(owner, source)
 
     def keep(self, path: str, size: int, owner: str) -> None:
-        """Take down what numba keeps of a function (``cache=True``), which it loads: nothing compares machine code.
+        """Record what numba caches of a function (``cache=True``) and loads: machine code cannot be compared.
 
-        It writes it when the function is first called, after the start too.
+        It is written when the function is first called, possibly after the start.
         """
         self._machine_code.append(path)
         self._results.account(owner, "numba", size)
         self._results.limit("bytecode-body", path)
 
     def _trust(self, path: str, entry: Entry, source: str, owner: str, optimisation: int) -> None:
-        """Record a compiled module whose header fits: only what the base image has is known to be of its source.
+        """Record a compiled module whose header matches: only one from the base image is known to come from its source.
 
-        What a link leads to may be of any time, whatever the link is of.
+        The target of a link may be newer than the link.
         """
         linked = entry.kind == "link"
         origin = None if linked else self._tree.origin(path)
@@ -128,18 +128,18 @@ class CompiledModules:
         self._later.append(_Later(path, entry.size, source, owner, optimisation, after_start))
 
     def settle(self, compare: CompareCode) -> None:
-        """Compare what came later than its source, what changed after the start first; count what is not loaded."""
+        """Compare modules added later than their sources, those changed after the start first; count the unloaded."""
         known = {each.path: each for each in self._later}
         for verdict in compare(self._python, self._modules()):
             each = known.pop(verdict.path)
             if verdict.outcome == "different":
-                detail = f"it came later than its source and is no compilation of it: {verdict.reason}"
+                detail = f"it was added later than its source and is not a compilation of it: {verdict.reason}"
                 self._results.deviate("bytecode", each.path, each.owner, detail)
                 continue
             self._results.account(each.owner, "bytecode", each.size)
             if verdict.outcome == "not-compared":
                 self._results.limit("bytecode-body", each.path)
-        for each in known.values():  # what could not be read, or was not answered
+        for each in known.values():  # could not be read, or got no answer
             self._results.account(each.owner, "bytecode", each.size)
             self._results.limit("bytecode-body", each.path)
         if self._machine_code:
@@ -149,10 +149,10 @@ class CompiledModules:
             self._results.remark(f"{self._stale} {_STALE}")
 
     def _modules(self) -> Iterator[CompiledModule]:
-        """Yield what is compared: what changed after the start first, and of that what Python loads as it is started.
+        """Yield the modules to compare: those changed after the start first, starting with those loaded at startup.
 
-        Beside that, times, sizes and names of files decide nothing.
-        Somebody who writes one of them could otherwise give it thousands of others to go before it.
+        Times, sizes and names of files decide nothing else: otherwise, anyone who writes a module could hide it behind
+        thousands of others.
         """
 
         def rank(later: _Later) -> tuple[bool, bool, bytes]:
@@ -165,6 +165,6 @@ class CompiledModules:
                 compiled = self._tree.read(each.path, _MAX_COMPILED)
                 source = self._tree.read(each.source, _MAX_SOURCE)
             except UnreadableError:
-                continue  # of a stream, no more than its header is kept
+                continue  # only the header of a streamed file is kept
             if compiled is not None and source is not None and len(compiled) == each.size:
                 yield CompiledModule(path=each.path, compiled=compiled, source=source, optimisation=each.optimisation)

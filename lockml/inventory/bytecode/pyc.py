@@ -1,7 +1,7 @@
-"""Judge a compiled module by its header: would Python load it, and for which source.
+"""Judge a compiled module by its header: whether Python would load it, and for which source.
 
-PEP 3147 (names in ``__pycache__``) and PEP 552 (headers). A header that fits means that Python takes the file for the
-source's compilation; what is in it, no header can prove.
+PEP 3147 (names in ``__pycache__``) and PEP 552 (headers). A matching header means that Python treats the file as the
+compilation of the source; no header can prove its content.
 """
 
 import importlib.util
@@ -19,7 +19,7 @@ _NUMBA: Final = re.compile(r"(?P<module>[^.]+)\..+-\w+\.py3\d+[a-z]*\.(?:nbi|\d+
 _HEADER: Final = struct.Struct("<4sIII")
 _CHECKED: Final = 0b11
 _UNCHECKED: Final = 0b01
-# CPython's magic numbers by minor release, the lowest and the highest that its pre-releases and releases had.
+# CPython's magic numbers by minor release: the lowest and highest of its pre-releases and releases.
 _MAGICS: Final = {
     8: (3400, 3419),
     9: (3420, 3429),
@@ -40,9 +40,9 @@ class CompiledName(Struct, frozen=True):
 
 
 class Fault(Struct, frozen=True):
-    """Why a compiled module is not of its source; Python compiles *stale* ones again instead of loading them.
+    """Why a compiled module does not come from its source; Python recompiles *stale* ones instead of loading them.
 
-    *age_only* says that nothing but the time of the source differs.
+    *age_only* says that only the time of the source differs.
     """
 
     detail: str
@@ -51,13 +51,13 @@ class Fault(Struct, frozen=True):
 
 
 def parse_compiled_name(name: str) -> CompiledName | None:
-    """Return the parts of *name*, None where it is not that of a compiled module."""
+    """Return the parts of *name*, None if it is not the name of a compiled module."""
     match = _NAME.fullmatch(name)
     return CompiledName(match["module"], match["tag"], match["rest"]) if match else None
 
 
 def module_of_machine_code(name: str) -> str | None:
-    """Return the module whose function numba has compiled into the file *name* of ``__pycache__``, None for others."""
+    """Return the module whose function numba compiled into the file *name* of ``__pycache__``, else None."""
     match = _NUMBA.fullmatch(name)
     return match["module"] if match else None
 
@@ -65,30 +65,30 @@ def module_of_machine_code(name: str) -> str | None:
 def judge_bytecode(
     header: bytes, *, minor: int, size: int, modified: int, source: Callable[[], bytes | None]
 ) -> Fault | None:
-    """Return what is wrong with a compiled module by its first 16 bytes, None where it is of its source.
+    """Return what is wrong with a compiled module by its first 16 bytes, None if it comes from its source.
 
-    *minor* is Python's, *size* and *modified* (seconds since 1970) are the source's, *source* gives its content.
+    *minor* is that of Python, *size* and *modified* (seconds since 1970) are those of the source, *source* reads it.
     """
     if len(header) < _HEADER.size:
-        return Fault("it is no compiled module: Python refuses it", stale=True)
+        return Fault("it is not a compiled module: Python refuses it", stale=True)
     magic, flags, first, second = _HEADER.unpack(header[: _HEADER.size])
     lowest, highest = _MAGICS.get(minor, (3600, 1 << 16))
     if magic[2:] != b"\r\n" or not lowest <= int.from_bytes(magic[:2], "little") <= highest:
-        return Fault("another Python compiled it, and this one compiles it again when it imports it", stale=True)
+        return Fault("another Python compiled it, and this one recompiles it on import", stale=True)
     if flags == 0:
         return _judge_age(first, second, size=size, modified=modified)
     if flags == _CHECKED:
         return _judge_hash(magic, header[8:16], source(), minor)
     if flags == _UNCHECKED:
-        return Fault("Python loads it whatever its source says: it is marked as never to be checked (PEP 552)")
+        return Fault("Python loads it regardless of its source: it is marked as unchecked (PEP 552)")
     return Fault(f"its header has unknown flags ({flags:#x}), and Python refuses it", stale=True)
 
 
 def _judge_age(stated_time: int, stated_size: int, *, size: int, modified: int) -> Fault | None:
     if stated_size != size & 0xFFFFFFFF:
-        return Fault(f"it is compiled from a source of {stated_size} bytes, and its source has {size}", stale=True)
+        return Fault(f"it was compiled from a source of {stated_size} bytes, but its source has {size}", stale=True)
     if stated_time != modified & 0xFFFFFFFF:
-        return Fault("it is compiled from a source of another time", stale=True, age_only=True)
+        return Fault("it was compiled from a source with another timestamp", stale=True, age_only=True)
     return None
 
 
@@ -96,11 +96,11 @@ def _judge_hash(magic: bytes, stated: bytes, content: bytes | None, minor: int) 
     if content is None:
         return Fault("its source cannot be read to compare its hash")
     fits = _source_hash(magic, content, minor) == stated
-    return None if fits else Fault("it is compiled from another source (PEP 552 hash)", stale=True)
+    return None if fits else Fault("it was compiled from another source (PEP 552 hash)", stale=True)
 
 
 def _source_hash(magic: bytes, content: bytes, minor: int) -> bytes:
-    """Return the hash of a source as the Python of that *magic* number makes it (PEP 552)."""
+    """Return the hash of a source as the Python of that *magic* number computes it (PEP 552)."""
     if magic == importlib.util.MAGIC_NUMBER:
         return importlib.util.source_hash(content)
     return _siphash(int.from_bytes(magic, "little"), content, rounds=1 if minor >= _SIPHASH_1_3_SINCE else 2)

@@ -1,1 +1,1 @@
-"""Which Python a subject starts, and what it imports from."""
+"""Find which Python a subject starts, and what it imports from."""

@@ -1,6 +1,6 @@
-"""A subject's `FileTree` and its variables in; what it says of CUDA, of its driver and of its wheels' builds, out.
+"""Read what a subject's files and variables say about CUDA, its driver and the builds of its wheels.
 
-Nothing is run: these are small text files, names of libraries and variables. Each is the subject's own word.
+Nothing is run: these are small text files, names of libraries and variables, all claims of the subject itself.
 """
 
 import json
@@ -27,11 +27,11 @@ VARIABLES: Final = (
     "ROCM_PATH",
     "LD_LIBRARY_PATH",
 )
-"""What the variables begin with that say something of the ground."""
+"""Prefixes of the variables that describe the ground."""
 
 _SMALL: Final = 1 << 16
-_LARGEST: Final = 16 << 20  # of a shared object that is read
-_MOST: Final = 64  # names of one kind that are looked at
+_LARGEST: Final = 16 << 20  # bytes of a shared object that are read
+_MOST: Final = 64  # names of one kind that are considered
 _VERSION: Final = re.compile(r"\d{1,2}\.\d{1,2}(?:\.\d{1,4})?")
 _LIBCUDA: Final = re.compile(r"libcuda\.so\.(\d{3,4}(?:\.\d{1,4}){1,2})")
 _LIBNVML: Final = re.compile(r"libnvidia-ml\.so\.(\d{3,4}(?:\.\d{1,4}){1,2})")
@@ -49,9 +49,9 @@ _LIBRARY_FOLDERS: Final = (
 
 
 def read_ground(tree: FileTree, environment: Mapping[str, str]) -> Ground:
-    """Return what the image of *tree*, which starts with the variables of *environment*, says of CUDA.
+    """Return what the image of *tree*, which starts with the variables of *environment*, says about CUDA.
 
-    What cannot be read says nothing.
+    Unreadable files say nothing.
     """
     toolkits = [name for name in _names(tree, "/usr/local") if re.fullmatch(r"cuda(?:-[\d.]+)?", name)]
     cuda = _cuda_version(tree, environment, toolkits)
@@ -76,7 +76,7 @@ def _rocm(environment: Mapping[str, str]) -> str:
 
 
 def _cuda_version(tree: FileTree, environment: Mapping[str, str], toolkits: Iterable[str]) -> str:
-    """Return the toolkit's version, of its own file before a variable, which may be of anybody."""
+    """Return the toolkit's version, from its own file rather than a variable, which anyone may set."""
     with suppress(ValueError, TypeError, KeyError, RecursionError):
         stated = json.loads(_text(tree, "/usr/local/cuda/version.json"))["cuda"]["version"]
         if _VERSION.fullmatch(stated):
@@ -94,9 +94,9 @@ def _cuda_version(tree: FileTree, environment: Mapping[str, str], toolkits: Iter
 
 
 def _compat_libraries(tree: FileTree, toolkits: Iterable[str], cuda: str) -> dict[str, str]:
-    """Return by folder the version of each forward-compat libcuda; one without a version is that of its toolkit.
+    """Return, by folder, the version of each forward-compatibility libcuda; one without a version has its toolkit's.
 
-    NGC images keep it in ``lib.real``, which is no loader's until their start script links it.
+    NGC images keep it in ``lib.real``, which the loader does not search until their start script links it.
     """
     found: dict[str, str] = {}
     for toolkit in toolkits:
@@ -112,14 +112,14 @@ def _compat_libraries(tree: FileTree, toolkits: Iterable[str], cuda: str) -> dic
 
 
 def _driver_of(cuda: str) -> str:
-    """Return the driver that came with the toolkit *cuda*, "" where it is not known."""
+    """Return the driver that shipped with the toolkit *cuda*, "" if it is unknown."""
     from lockml.index.accelerators.drivers import driver_of_toolkit, number
 
     return driver_of_toolkit(number(cuda)[:2]) if _VERSION.fullmatch(cuda) else ""
 
 
 def _loads_compat(tree: FileTree, environment: Mapping[str, str], compat: Collection[str]) -> bool:
-    """Say whether the loader takes a folder of *compat* before the one where a host's libcuda is mounted (ld.so(8))."""
+    """Return whether the loader searches a folder of *compat* before the mounted libcuda of a host (ld.so(8))."""
     for folder in environment.get("LD_LIBRARY_PATH", "").split(":")[:_MOST]:
         if folder.rstrip("/") in compat:
             return True
@@ -131,10 +131,10 @@ def _loads_compat(tree: FileTree, environment: Mapping[str, str], compat: Collec
 
 
 def with_host(inventory: Inventory, tree: FileTree) -> Inventory:
-    """Return *inventory* with the driver that its subject runs on and the models of its GPUs, as seen from within.
+    """Return *inventory* with the driver that its subject runs on and its GPU models, as seen from inside.
 
-    What does not run has none, nor does what has no device of a GPU. Without /proc of the driver, a library that was
-    mounted tells. It is no part of what an image has, and so is not read with the rest.
+    A subject that does not run, or has no GPU device, has none. Without /proc of the driver, a mounted library shows
+    it. The driver is not part of an image, so it is not read with the rest.
     """
     subject = inventory.subject
     runs = subject.details.get("read-by") == "process-root" or subject.details.get("is") in ("environment", "packages")
@@ -150,7 +150,7 @@ def with_host(inventory: Inventory, tree: FileTree) -> Inventory:
 
 
 def _has_gpu(tree: FileTree) -> bool:
-    """Say whether a GPU may be there: every container sees its host's /proc of the driver, few have its devices."""
+    """Return whether there may be a GPU: every container sees the driver's /proc of its host, few have its devices."""
     devices = _names(tree, "/dev", most=1 << 14)
     return not devices or any(name.startswith(("nvidia", "dxg")) for name in devices) or bool(_mounted_driver(tree))
 
@@ -166,7 +166,7 @@ def _mounted_driver(tree: FileTree) -> str:
 
 
 def read_builds(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> tuple[Part, ...]:
-    """Return those of *distributions* of which a file says what they are built for."""
+    """Return the *distributions* with a file that says what they are built for."""
     return tuple(part for each in distributions if (part := _part(tree, each)) is not None)
 
 
@@ -178,8 +178,8 @@ def _part(tree: FileTree, distribution: InstalledDistribution) -> Part | None:
     if name == "torch":
         built = _built_of_torch(_settings(_text(tree, f"{site}/torch/version.py")))
     elif name == "onnxruntime-gpu":
-        told = _settings(_text(tree, f"{site}/onnxruntime/capi/build_and_package_info.py"))
-        built = _accelerator(told.get("cuda_version", ""))
+        settings = _settings(_text(tree, f"{site}/onnxruntime/capi/build_and_package_info.py"))
+        built = _accelerator(settings.get("cuda_version", ""))
     elif name == "xformers":
         built, torch = _built_of_xformers(_text(tree, f"{site}/xformers/cpp_lib.json"))
     elif is_concerned((part,)):
@@ -196,18 +196,18 @@ def _cuda_majors_of(tree: FileTree, name: str, site: str) -> tuple[int, ...]:
     return next((found for folder in folders if (found := _cuda_majors(tree, folder))), ())
 
 
-def _built_of_torch(told: Mapping[str, str]) -> str:
+def _built_of_torch(settings: Mapping[str, str]) -> str:
     """Return what ``torch/version.py`` says: the local part of the version, else its CUDA, HIP or XPU, else CPU."""
-    if "__version__" not in told and "cuda" not in told:
+    if "__version__" not in settings and "cuda" not in settings:
         return ""
-    local = told.get("__version__", "").partition("+")[2]
+    local = settings.get("__version__", "").partition("+")[2]
     if re.fullmatch(r"cpu|xpu|cu\d{2,3}|rocm[\d.]{1,10}", local):
         return local
-    if told.get("cuda"):
-        return _accelerator(told["cuda"])
-    if told.get("hip"):
-        return f"rocm{'.'.join(told['hip'].split('.')[:2])}"
-    return "xpu" if told.get("xpu") else "cpu" if "cuda" in told else ""
+    if settings.get("cuda"):
+        return _accelerator(settings["cuda"])
+    if settings.get("hip"):
+        return f"rocm{'.'.join(settings['hip'].split('.')[:2])}"
+    return "xpu" if settings.get("xpu") else "cpu" if "cuda" in settings else ""
 
 
 def _built_of_xformers(content: str) -> tuple[str, str]:
@@ -220,7 +220,7 @@ def _built_of_xformers(content: str) -> tuple[str, str]:
 
 
 def _accelerator(cuda: str) -> str:
-    """Return what a CUDA version such as ``12.8`` is called."""
+    """Return the label of a CUDA version such as ``12.8``."""
     return f"cu{''.join(cuda.split('.')[:2])}" if _VERSION.fullmatch(cuda) else ""
 
 

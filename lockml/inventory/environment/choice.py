@@ -1,6 +1,6 @@
 """Choose the environment to check among those of a subject.
 
-What the subject starts counts before what its PATH has; of several that it starts, the one that has locked projects.
+What the subject starts takes precedence over its PATH; of several started, the one with locked projects is chosen.
 """
 
 import posixpath
@@ -21,9 +21,9 @@ _METADATA: Final = (".dist-info", ".egg-info")
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """The *environment* that is checked, the prefixes of the *others*, and what a reader must know of the choice.
+    """The *environment* to check, the prefixes of the *others*, and what a reader must know about the choice.
 
-    *settings* are what the subject's Pythons are started with, () where none is known to be.
+    *settings* are what the subject's Pythons are started with, () if no start is known.
     """
 
     environment: PythonEnvironment
@@ -36,21 +36,21 @@ class Choice(Struct, frozen=True, kw_only=True):
 def choose_environment(tree: FileTree, found: FoundEnvironments, projects: Collection[NormalizedName]) -> Choice:
     """Return which of the environments *found*, at least one, is checked.
 
-    The first that runs, or the first of all where none is known to run, unless it has none of the locked *projects*
-    and another one has. Where something runs, and not what is checked, the result is incomplete.
+    That is the first that runs, or the first of all if none is known to run, unless it has no locked *project* and
+    another one does. If something else runs than what is checked, the result is incomplete.
     """
     counts = {each.prefix: _count(tree, each, projects) for each in found.environments}
     running = [each for each in found.environments if each.prefix in found.running]
     first = max(running, key=lambda each: counts[each.prefix], default=found.environments[0])
-    best = max(found.environments, key=lambda each: counts[each.prefix])  # the first of those that have as many
+    best = max(found.environments, key=lambda each: counts[each.prefix])  # the first of those with equally many
     chosen = first if counts[first.prefix] or not counts[best.prefix] else best
     problems, remarks = list(found.problems), []
     if chosen is not first:
-        text = f"{chosen.prefix} is checked: it has locked packages, and {first.prefix}, which comes first, has none"
+        text = f"checking {chosen.prefix}: it has locked packages; {first.prefix}, which comes first, has none"
         remarks.append(text)
     if running and chosen.prefix not in found.running:
         names = ", ".join(each.prefix for each in running)
-        reason = f"it is what runs, and not {chosen.prefix}, which has the locked packages and is checked"
+        reason = f"this environment runs, but the locked packages are in {chosen.prefix}, which was checked"
         problems.append(Problem(path=names, reason=reason))
     return Choice(
         environment=chosen,
@@ -64,9 +64,9 @@ def choose_environment(tree: FileTree, found: FoundEnvironments, projects: Colle
 def with_deployed(
     tree: FileTree, environment: PythonEnvironment, projects: Collection[NormalizedName]
 ) -> PythonEnvironment:
-    """Return *environment* with the folders that it looks at first and that hold locked *projects* on its import path.
+    """Return *environment* with its first folders added to the import path if they hold locked *projects*.
 
-    As ``pip install --target`` puts them beside the script that is started, for AWS Lambda and others.
+    ``pip install --target`` puts them next to the started script, for AWS Lambda and others.
     """
     deployed = tuple(
         folder
@@ -84,7 +84,7 @@ def with_deployed(
 
 
 def _count(tree: FileTree, environment: PythonEnvironment, projects: Collection[NormalizedName]) -> int:
-    """Return how many of *projects* an environment has, by the names of its folders."""
+    """Return how many of *projects* an environment has, judging by the names of its folders."""
     if not projects:
         return 0
     names = {name for folder in environment.site_folders for name in _names(tree, folder, _METADATA)}

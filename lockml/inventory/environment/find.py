@@ -1,7 +1,7 @@
 """Find the Python environments of a `FileTree`, the one that its process uses first.
 
-Where Python finds its prefix: PEP 405 and Modules/getpath.py: a pyvenv.cfg beside or above the program as it was
-started, else the folder above the real program that has the standard library.
+How Python finds its prefix (PEP 405, Modules/getpath.py): a pyvenv.cfg next to or above the program as it was started,
+else the folder above the real program that has the standard library.
 """
 
 import posixpath
@@ -30,22 +30,22 @@ from lockml.inventory.reading import plain_lines
 
 __all__ = ["UNSUPPORTED", "FoundEnvironments", "environment_at", "find_environments"]
 
-UNSUPPORTED: Final = "lockml checks environments of CPython alone"
-"""How the reason ends why an environment of another Python is a problem."""
+UNSUPPORTED: Final = "lockml only checks CPython environments"
+"""The end of the reason why an environment of another Python is a problem."""
 
 _USUAL_PREFIXES: Final = ("/venv", "/.venv", "/opt/venv", "/app/.venv", "/app/venv", "/opt/conda")
 _SYSTEM_PREFIXES: Final = ("/usr/local", "/usr")
 _PROGRAM: Final = re.compile(r"python(?P<minor>3\.\d+)(?P<threads>t?)(?:-[\w.]+|d)?")
 _OTHERS: Final = (("pypy", "PyPy"), ("graalpy", "GraalPy"))
-_UNTOLD: Final = f"lockml cannot tell which Python it starts; name the environment with {setting('environment')}"
+_UNTOLD: Final = f"lockml cannot determine which Python it starts; name the environment with {setting('environment')}"
 _ELF: Final = b"\x7fELF"
-_PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # where C libraries take code from
+_PLUGINS: Final = ("GCONV_PATH", "OPENSSL_MODULES", "OPENSSL_ENGINES")  # from where C libraries load code
 _MAX_SETTINGS: Final = 1 << 16
 _MAX_UP: Final = 6  # folders between a program and its prefix
 
 
 class _Program(Struct, frozen=True):
-    """A Python program: where it was found, where it really is, and the prefix with its standard library."""
+    """A Python program: the path where it was found, its real path, and the prefix with its standard library."""
 
     path: str
     real: str
@@ -54,7 +54,7 @@ class _Program(Struct, frozen=True):
 
 
 class FoundEnvironments(Struct, frozen=True, kw_only=True):
-    """Environments without their distributions, those that run first; *problems* may hide that another one is used.
+    """The environments found, without distributions, running ones first; *problems* may hide that another one is used.
 
     *running* are the prefixes of those that the subject starts, as far as that is known; *settings* are the
     prefix of each that is started and what it is started with.
@@ -69,7 +69,7 @@ class FoundEnvironments(Struct, frozen=True, kw_only=True):
 def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     """Return every environment found: what the subject starts, what its PATH has, then the usual places.
 
-    The PATH decides where nothing that starts is a Python; where it has none, or is not known, the active virtual
+    If nothing that starts is a Python, the PATH decides; if it has none or is unknown, the order is: the active virtual
     environment, those of the working folder, the usual places, the system.
     """
     started, unknown = _by_start(tree, runtime)
@@ -81,7 +81,7 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
     for environment in (*meant, *by_path, *usual, *others):
         known = ordered.get(environment.prefix)
         ordered[environment.prefix] = _merged(known, environment) if known is not None else environment
-    # what could not be read in the usual places is not what is used, so it counts only if nothing else was found
+    # unreadable parts of the usual places count only if nothing else was found
     running = tuple(dict.fromkeys(environment.prefix for environment, start in started if not start.launches))
     return FoundEnvironments(
         environments=tuple(ordered.values()),
@@ -96,13 +96,13 @@ def find_environments(tree: FileTree, runtime: Runtime) -> FoundEnvironments:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a program came after the image was made: what runs was started before it, and what comes by it."""
+    """Return whether a program was added after the image was built: what runs was started without it."""
     origin = tree.origin(tree.resolve(path))
     return origin is not None and origin.late
 
 
 def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnvironment, Start]], list[Problem]]:
-    """Return the environments of what the subject starts, with how, and what of it is not understood."""
+    """Return the environments that the subject starts, with how it does, and the starts that are not understood."""
     found: list[tuple[PythonEnvironment, Start]] = []
     problems: list[Problem] = []
     for start in starts_of(tree, runtime):
@@ -119,7 +119,7 @@ def _by_start(tree: FileTree, runtime: Runtime) -> tuple[list[tuple[PythonEnviro
 
 
 def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironment:
-    """Return *one* with what another way of starting it adds to what it imports from."""
+    """Return *one* with what another way of starting it adds to its import path."""
 
     def both(name: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
@@ -142,7 +142,7 @@ def _merged(one: PythonEnvironment, other: PythonEnvironment) -> PythonEnvironme
 
 
 def _interleaved(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the folders of both, each that only *other* has before what comes behind it there."""
+    """Return the folders of both; one that only *other* has goes before its successor there."""
     merged = list(one)
     place = len(merged)
     for folder in reversed(other):
@@ -156,7 +156,7 @@ def _interleaved(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...
 def _with_folders(
     tree: FileTree, environment: PythonEnvironment, folders: tuple[tuple[str, str], ...]
 ) -> PythonEnvironment:
-    """Return *environment* with the *folders* that a way of starting it looks at before all others."""
+    """Return *environment* with the *folders* that a way of starting it searches before all others."""
     places = {tree.resolve(folder): why for folder, why in folders if tree.kind(folder) != "missing"}
     known = (*environment.site_folders, *(folder for folder, _ in environment.first_folders))
     more = tuple((place, why) for place, why in places.items() if place not in known)
@@ -164,7 +164,7 @@ def _with_folders(
 
 
 def _by_path(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
-    """Return what the folders of the PATH start, and the programs before the first of them that are not understood."""
+    """Return what the folders of the PATH start, and the programs before the first Python that are not understood."""
     found: list[PythonEnvironment] = []
     problems: list[Problem] = []
     search = runtime.environment.get("PATH", "")
@@ -186,7 +186,7 @@ def _by_path(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment],
 
 
 def _usual_environments(tree: FileTree, runtime: Runtime) -> tuple[list[PythonEnvironment], list[Problem]]:
-    """Return what is in the places where environments usually are, and what of them could not be read."""
+    """Return the environments in the usual places, and what could not be read there."""
     found: list[PythonEnvironment] = []
     unread: list[Problem] = []
     for prefix in _likely_prefixes(tree, runtime, unread):
@@ -210,7 +210,7 @@ def environment_at(tree: FileTree, prefix: str, runtime: Runtime) -> PythonEnvir
     if tree.kind(f"{folder}/pyvenv.cfg") == "file":
         return _virtual_environment(tree, (f"{folder}/bin/python3", None), runtime, f"{folder}/pyvenv.cfg")
     if posixpath.dirname(place) != folder and tree.kind(place) == "folder":
-        return environment_at(tree, posixpath.dirname(place), runtime)  # as / where /bin is /usr/bin
+        return environment_at(tree, posixpath.dirname(place), runtime)  # such as / if /bin is /usr/bin
     return None
 
 
@@ -229,7 +229,7 @@ def _likely_prefixes(tree: FileTree, runtime: Runtime, unread: list[Problem]) ->
 
 
 def _programs(tree: FileTree, folder: str) -> Iterator[str]:
-    """Yield the Python programs in *folder* by the names that people start."""
+    """Yield the Python programs in *folder* by the names that people use."""
     for name in ("python", "python3"):
         if tree.kind(f"{folder}/{name}") == "file":
             yield f"{folder}/{name}"
@@ -238,7 +238,7 @@ def _programs(tree: FileTree, folder: str) -> Iterator[str]:
 
 
 def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnvironment | None:
-    """Return the environment that starting *path* uses, None where that is unknown."""
+    """Return the environment that *path* uses when started, None if that is unknown."""
     folder = tree.resolve(posixpath.dirname(path))
     real = posixpath.basename(tree.resolve(path))
     for prefix, name in _OTHERS:
@@ -246,17 +246,17 @@ def _environment_of(tree: FileTree, path: str, runtime: Runtime) -> PythonEnviro
             raise UnreadableError(path, f"it is {name}, and {UNSUPPORTED}")
     program = _program(tree, f"{folder}/{posixpath.basename(path)}")
     for place in (folder, posixpath.dirname(folder)):
-        if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site takes what is above the program
+        if tree.kind(f"{place}/pyvenv.cfg") == "file":  # wherever it is, site uses the folder above the program
             started = f"{folder}/{posixpath.basename(path)}"
             return _virtual_environment(tree, (started, program), runtime, f"{place}/pyvenv.cfg")
     if program is None or tree.read(program.real, len(_ELF)) != _ELF:
-        return None  # whatever a script of that name starts
+        return None  # regardless of what a script of that name starts
     layout = Layout(prefix=program.prefix, library=program.library, virtual=False, base=program.prefix)
     return _described(tree, layout, program.real, None, runtime)
 
 
 def _program(tree: FileTree, path: str) -> _Program | None:
-    """Return the program at *path*, None where no standard library is near what it leads to."""
+    """Return the program at *path*, None if there is no standard library near its target."""
     real = tree.resolve(path)
     named = _PROGRAM.fullmatch(posixpath.basename(real))
     names = library_names(tree, real, named["minor"], named["threads"]) if named else ("",)
@@ -264,13 +264,13 @@ def _program(tree: FileTree, path: str) -> _Program | None:
 
 
 def _program_of(tree: FileTree, path: str, real: str, wanted: str) -> _Program | None:
-    """Return the program at *path* with the nearest standard library that is called *wanted*, "" for any name."""
-    prefix = posixpath.dirname(real)  # Python begins in the program's own folder
+    """Return the program at *path* with the nearest standard library of the name *wanted*, "" for any name."""
+    prefix = posixpath.dirname(real)  # Python starts in the program's own folder
     for _ in range(_MAX_UP + 1):
         for library in (wanted,) if wanted else _libraries(tree, prefix):
             for lib in ("lib", "lib64"):
                 if _is_library(tree, f"{prefix}/{lib}/{library}"):
-                    above = posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))  # /usr, where /lib is a link
+                    above = posixpath.dirname(tree.resolve(f"{prefix}/{lib}"))  # /usr, if /lib is a link
                     return _Program(path=path, real=real, prefix=above, library=library)
         if prefix == "/":
             break
@@ -279,7 +279,7 @@ def _program_of(tree: FileTree, path: str, real: str, wanted: str) -> _Program |
 
 
 def _is_library(tree: FileTree, folder: str) -> bool:
-    """Say whether *folder* has what Modules/getpath.py knows a standard library by."""
+    """Return whether *folder* has the landmark by which Modules/getpath.py finds a standard library."""
     return any(tree.kind(f"{folder}/{name}") == "file" for name in ("os.py", "os.pyc"))
 
 
@@ -290,13 +290,13 @@ def _libraries(tree: FileTree, prefix: str) -> list[str]:
 def _virtual_environment(
     tree: FileTree, started: tuple[str, _Program | None], runtime: Runtime, file: str
 ) -> PythonEnvironment | None:
-    """Return the environment of a pyvenv.cfg, the *file*; *started* is the path of its program, and what that is."""
+    """Return the environment of the pyvenv.cfg *file*; *started* is the path of its program, and the program."""
     path, program = started
     prefix = posixpath.dirname(posixpath.dirname(path))
     settings = _settings(tree, file)
     version = settings.get("version_info", settings.get("version", ""))
     home = settings.get("home", "").rstrip("/") or "/usr/bin"
-    known = program or _program(tree, f"{home}/python3")  # a program that leads nowhere says no more than its home
+    known = program or _program(tree, f"{home}/python3")  # a dangling program says no more than its home
     written = re.match(r"3\.\d+", version)
     if known is None and written is None:
         return None
@@ -315,7 +315,7 @@ def _virtual_environment(
 
 
 def _settings(tree: FileTree, file: str) -> dict[str, str]:
-    """Return what a pyvenv.cfg says as Python reads it: of ``home`` the first line counts, of the rest the last."""
+    """Return the settings of a pyvenv.cfg as Python reads it: the first ``home`` counts, and the last of other keys."""
     content = tree.read(file, _MAX_SETTINGS + 1) or b""
     if len(content) > _MAX_SETTINGS:
         raise UnreadableError(file, f"it has more than {_MAX_SETTINGS} bytes")
@@ -329,7 +329,7 @@ def _settings(tree: FileTree, file: str) -> dict[str, str]:
 
 
 def _above(tree: FileTree, folder: str, library: str) -> str | None:
-    """Return the prefix above *folder* that has the standard *library*, as Modules/getpath.py seeks it."""
+    """Return the prefix above *folder* that has the standard *library*, as Modules/getpath.py searches for it."""
     prefix = posixpath.normpath(folder)
     for _ in range(_MAX_UP):
         for lib in ("lib", "lib64"):
@@ -370,7 +370,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
     )
     if runtime.environment.get("PYTHONSAFEPATH"):
         return environment
-    scripts = "it is in the folder of the environment's scripts, which they look at first"
+    scripts = "it is in the folder of the environment's scripts, which they search first"
     folders = [(f"{layout.prefix}/bin", scripts)] if layout.virtual else []
     folders += [(runtime.working_folder, "it is in the working folder")] if runtime.working_folder else []
     folders += lambda_folders(layout, runtime)
@@ -378,7 +378,7 @@ def _described(tree: FileTree, layout: Layout, real: str, written: str | None, r
 
 
 def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
-    """Yield what Python looks into before its standard library: python311.zip, which nobody ships."""
+    """Yield what Python searches before its standard library: python311.zip, which no distributor ships."""
     names = dict.fromkeys((layout.library, layout.library.rstrip("t")))
     for path in (f"{layout.base}/{lib}/{name.replace('.', '')}.zip" for lib in ("lib", "lib64") for name in names):
         if tree.kind(path) != "missing":
@@ -386,7 +386,7 @@ def _library_archives(tree: FileTree, layout: Layout) -> Iterator[str]:
 
 
 def _library(tree: FileTree, layout: Layout) -> str | None:
-    """Return the folder of the standard library without links; the base of a virtual environment may be its bin."""
+    """Return the folder of the standard library, links resolved; the base of a virtual environment may be its bin."""
     for base in (layout.base, posixpath.dirname(layout.base)):
         for lib in ("lib", "lib64"):
             if _is_library(tree, f"{base}/{lib}/{layout.library}"):

@@ -1,6 +1,6 @@
 """List the folders that an environment's Python imports from, in order (Lib/site.py, PEP 370).
 
-Debian and Fedora patch Python to keep what pip installs apart from their own packages; both are known here.
+Debian and Fedora patch Python to separate what pip installs from their own packages; both are supported.
 """
 
 import posixpath
@@ -18,13 +18,13 @@ from lockml.inventory.reading import MAX_PTH, text_lines
 __all__ = ["ImportPath", "Layout", "cache_prefix", "import_path", "lambda_folders", "optimisation", "search_path"]
 
 _DEBIAN: Final = b"dist-packages"
-_SHOWN: Final = 200  # of a path that is too long to be one
+_SHOWN: Final = 200  # longer paths cannot exist
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """Where an environment keeps its libraries: *library* is ``python3.11``, *base* has the standard library.
+    """The layout of an environment's libraries: *library* is ``python3.11``, *base* has the standard library.
 
-    *lib* is the folder that it is in, sys.platlibdir: ``lib64`` in Fedora.
+    *lib* is its parent folder, sys.platlibdir: ``lib64`` in Fedora.
     """
 
     prefix: str
@@ -41,10 +41,10 @@ class Layout(Struct, frozen=True, kw_only=True):
 
 
 class ImportPath(Struct, frozen=True, kw_only=True):
-    """The *folders* that Python imports from beside its standard library, in order.
+    """The *folders* that Python imports from besides its standard library, in order.
 
     *archives* are files that Python reads as zip archives; *named* are the folders and archives that PYTHONPATH names,
-    *linked* the folders that .pth files name. *problems* are what of all this could not be read or followed.
+    *linked* the folders that .pth files name. *problems* are the parts that could not be read or followed.
     """
 
     folders: tuple[str, ...]
@@ -55,7 +55,7 @@ class ImportPath(Struct, frozen=True, kw_only=True):
 
 
 class _Places:
-    """Folders and archives by the names without links, each once."""
+    """Folders and archives by their resolved names, each once."""
 
     def __init__(self, tree: FileTree) -> None:
         self._tree = tree
@@ -63,7 +63,7 @@ class _Places:
         self.archives: list[str] = []
 
     def add(self, path: str) -> bool:
-        """Add what is at *path* if it is new; say whether it is a folder."""
+        """Add what is at *path* if it is new; return whether it is a folder."""
         kind = self._tree.kind(path)
         if kind == "missing" and not self._is_in_archive(path):
             return False
@@ -75,7 +75,7 @@ class _Places:
         return kind == "folder"
 
     def _is_in_archive(self, path: str) -> bool:
-        """Say whether *path* is a folder in a zip archive, as zipimport takes it."""
+        """Return whether *path* is a folder in a zip archive, as zipimport accepts it."""
         while path not in ("", "/"):
             path = posixpath.dirname(path)
             if self._tree.kind(path) != "missing":
@@ -84,7 +84,7 @@ class _Places:
 
 
 def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
-    """Return the folders that are there; raises UnreadableError where not even the first of them is known."""
+    """Return the existing folders; raises UnreadableError if not even the first is known."""
     problems: list[Problem] = []
     places = _Places(tree)
     search = runtime.environment.get("PYTHONPATH", "")
@@ -98,7 +98,7 @@ def import_path(tree: FileTree, layout: Layout, runtime: Runtime) -> ImportPath:
         own = tree.resolve(folder)
         seen = own in places.folders and own not in named and own not in linked
         places.add(folder)
-        named.discard(own)  # naming the environment's own folder does not make it somebody's
+        named.discard(own)  # naming the environment's own folder does not make it the user's
         linked.discard(own)
         for other, shared in () if seen else _named_by_pth(tree, folder, problems):
             try:
@@ -138,9 +138,9 @@ def _wanted(tree: FileTree, layout: Layout, runtime: Runtime) -> Iterator[str]:
 
 
 def _is_debian(tree: FileTree, layout: Layout) -> bool:
-    """Say whether the standard library is Debian's: its site module names folders of its own.
+    """Return whether the standard library is Debian's, whose site module names its own folders.
 
-    Minimal images have none of those folders until something is installed into one of them.
+    Minimal images have none of these folders until something is installed into one.
     """
     module = tree.read(f"{layout.base}/lib/{layout.library}/site.py", MAX_PTH)
     if module is not None:
@@ -176,7 +176,7 @@ def _site_packages(prefix: str, layout: Layout) -> Iterator[str]:
 def _named_by_pth(tree: FileTree, folder: str, problems: list[Problem]) -> Iterator[tuple[str, bool]]:
     """Yield the folders that the .pth files of a site folder add; lines that run code are not followed.
 
-    One that the environments of pipx share is not somebody's own: it is a library folder like any other.
+    The one that the environments of pipx share is not the user's own, but a library folder like any other.
     """
     for name in _names(tree, folder, problems):
         if not name.endswith(".pth") or name.startswith("."):
@@ -191,7 +191,7 @@ def _named_by_pth(tree: FileTree, folder: str, problems: list[Problem]) -> Itera
         if len(content) > MAX_PTH:
             problems.append(Problem(path=path, reason=f"it has more than {MAX_PTH} bytes"))
             continue
-        # Python 3.13 ends lines where earlier ones do not
+        # Python 3.13 recognises line ends that earlier releases do not
         for line in dict.fromkeys((*text_lines(content), *content.decode("utf-8", "surrogateescape").splitlines())):
             text = line.strip()
             if text and not text.startswith(("#", "import ", "import\t")):
@@ -211,14 +211,14 @@ def _shortened(path: str) -> str:
 
 
 def lambda_folders(layout: Layout, runtime: Runtime) -> list[tuple[str, str]]:
-    """Return the folders that AWS Lambda puts before all others: the function's own, then those of its layers."""
+    """Return the folders that AWS Lambda puts first: the function's own, then those of its layers."""
     root = runtime.environment.get("LAMBDA_TASK_ROOT")
     layers = (f"/opt/python/lib/{layout.library}/site-packages", "/opt/python")
-    return [(folder, "AWS Lambda looks there first") for folder in (root, *layers)] if root else []
+    return [(folder, "AWS Lambda searches it first") for folder in (root, *layers)] if root else []
 
 
 def cache_prefix(tree: FileTree, runtime: Runtime) -> str:
-    """Return the folder that Python keeps compiled modules in, "" where they are beside their sources."""
+    """Return the folder where Python caches compiled modules, "" if they are next to their sources."""
     named = runtime.environment.get("PYTHONPYCACHEPREFIX")
     if not named:
         return ""
@@ -226,13 +226,13 @@ def cache_prefix(tree: FileTree, runtime: Runtime) -> str:
 
 
 def optimisation(runtime: Runtime) -> int:
-    """Return how many -O a Python is started with, at most 2; PYTHONOPTIMIZE may be any word, for one."""
+    """Return the level of -O that a Python is started with, at most 2; any other word in PYTHONOPTIMIZE means 1."""
     named = runtime.environment.get("PYTHONOPTIMIZE", "")
     return min(int(named[:6]), 2) if named.isdigit() else int(bool(named))
 
 
 def search_path(runtime: Runtime, variable: str) -> str:
-    """Return a path variable with its empty and relative entries seen from the working folder, as ld.so(8) does."""
+    """Return a path variable with empty and relative entries resolved against the working folder, as ld.so(8) does."""
     named = runtime.environment.get(variable, "")
     entries = re.split("[:;]", named) if named else []
     return ":".join(posixpath.normpath(posixpath.join(runtime.working_folder or "/", each)) for each in entries)

@@ -1,4 +1,4 @@
-"""A command of the loader itself in, the program that it starts and the variables that its options stand for, out.
+"""Read a command of the dynamic loader: the program that it starts, and its options as variables.
 
 ld.so(8): ``/lib64/ld-linux-x86-64.so.2 --preload LIST --library-path PATH PROGRAM``; musl's takes nearly the same.
 """
@@ -16,7 +16,7 @@ _VALUED: Final = frozenset({"--argv0", "--inhibit-rpath", "--glibc-hwcaps-prepen
 
 
 def is_loader(program: str) -> bool:
-    """Say whether a *program* is called as the loader is."""
+    """Return whether a *program* has a name of the loader."""
     return _LOADER.fullmatch(posixpath.basename(program)) is not None
 
 

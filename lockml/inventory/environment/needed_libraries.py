@@ -1,4 +1,4 @@
-"""The bytes of a shared object in, the names of the libraries that it loads out (ELF, DT_NEEDED)."""
+"""Parse the names of the libraries that a shared object loads (ELF, DT_NEEDED)."""
 
 import struct
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ _DYNAMIC: Final = 2  # PT_DYNAMIC
 _LOAD: Final = 1  # PT_LOAD
 _NEEDED: Final = 1  # DT_NEEDED
 _STRINGS: Final = 5  # DT_STRTAB
-_MOST: Final = 256  # headers and entries that are looked at
+_MOST: Final = 256  # headers and entries that are read
 _LONGEST: Final = 256
 
 
 def needed_libraries(content: bytes) -> tuple[str, ...]:
-    """Return the names in the order of the file; () for what is no ELF of 64 bits, little-endian, or is broken."""
+    """Return the names in file order; () unless it is a valid 64-bit little-endian ELF file."""
     try:
         return tuple(_needed(content))
     except (struct.error, IndexError, OverflowError):
@@ -44,7 +44,7 @@ def _needed(content: bytes) -> Iterator[str]:
 
 
 def _offset_of(address: int, loads: list[tuple[int, int, int]]) -> int | None:
-    """Return where in the file the virtual *address* is."""
+    """Return the file offset of the virtual *address*."""
     for start, length, offset in loads:
         if start <= address < start + length:
             return address - start + offset

@@ -1,7 +1,7 @@
 """Find the library folders of packages that were installed without a Python beside them.
 
-What ``pip install --target``, ``--prefix`` and ``--user`` fill, and site-packages that were copied from somewhere.
-Which Python they are for is said by their folder, else by the tags of their wheels (PEP 425), else by whoever asks.
+``pip install --target``, ``--prefix`` and ``--user`` fill such folders; others are copies of a site-packages. Their
+Python is named by the folder, else by the tags of their wheels (PEP 425), else by the caller.
 """
 
 import posixpath
@@ -28,8 +28,8 @@ _MAX_READ: Final = 500
 def packages_at(tree: FileTree, prefix: str, runtime: Runtime, python: str = "") -> PythonEnvironment | None:
     """Return the packages in the folder *prefix*, None where there are none; raises UnreadableError.
 
-    *python* is what they are for, as ``3.11``, where nothing of theirs says it. A folder that is named as no library
-    folder is, such as /var/task, may have files of the user's own, too.
+    *python*, such as ``3.11``, is what they are for if nothing in them says it. A folder without the name of a library
+    folder, such as /var/task, may also have the user's own files.
     """
     folder = tree.resolve(prefix)
     sites = (folder,) if _has_packages(tree, folder) else tuple(_sites(tree, folder))
@@ -73,9 +73,9 @@ def _sites(tree: FileTree, folder: str) -> Iterator[str]:
 
 
 def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[tuple[str, bool] | None, str | None]:
-    """Return what all wheels with compiled modules are for, None where unclear: the Python and the processor.
+    """Return the Python and the architecture that all wheels with compiled modules are for, None if unclear.
 
-    The Python is its version, and whether it is free-threaded.
+    The Python is a version and whether it is free-threaded.
     """
     pythons: set[tuple[str, bool]] = set()
     machines: set[bytes] = set()
@@ -84,7 +84,7 @@ def _of_tags(tree: FileTree, sites: tuple[str, ...]) -> tuple[tuple[str, bool] |
         try:
             content = tree.read(f"{folder}/WHEEL", _MAX_WHEEL) or b""
         except UnreadableError:
-            continue  # of a stream it is not kept, and it decides nothing that is proven
+            continue  # a stream does not keep it, and it decides nothing that is proven
         for minor, abi, threads, machine in _TAG.findall(content):
             pythons.update([(f"3.{minor.decode()}", bool(threads))] if abi.startswith(b"cp") else [])
             machines.update([machine] if machine != b"any" else [])

@@ -1,7 +1,7 @@
-"""Find the Python of a process that wrote a title over its command line, by what the kernel says of it.
+"""Find the Python of a process that overwrote its command line with a title, from what the kernel reports.
 
-setproctitle and PostgreSQL's way of it write over the arguments and mostly over the variables too (proc(5), cmdline and
-environ). What a process has mapped (maps) is the kernel's word: extensions lie in its environment's library folders.
+setproctitle and PostgreSQL overwrite the arguments and usually the variables too (proc(5), cmdline and environ). The
+kernel reports what a process has mapped (maps): extension modules are in its environment's library folders.
 """
 
 import posixpath
@@ -15,12 +15,12 @@ __all__ = ["environments_of", "import_folders_of", "mapped_places"]
 
 _LIBRARIES: Final = ("/site-packages/", "/dist-packages/")
 _PROGRAMS: Final = ("python3", "python")
-_MAX_UP: Final = 6  # folders between an extension and what is on the import path
+_MAX_UP: Final = 6  # folders between an extension and its import path entry
 _MAX_FOLDERS: Final = 256
 
 
 def environments_of(tree: FileTree, process: RunningProcess) -> Iterator[str]:
-    """Yield the programs of the virtual environments that *process* has extensions of, if they start what runs."""
+    """Yield the programs of the virtual environments whose extensions *process* has mapped, if they start what runs."""
     for prefix in dict.fromkeys(_prefixes(process)):
         if tree.kind(f"{prefix}/pyvenv.cfg") != "file":
             continue
@@ -30,7 +30,7 @@ def environments_of(tree: FileTree, process: RunningProcess) -> Iterator[str]:
 
 
 def import_folders_of(tree: FileTree, process: RunningProcess) -> tuple[str, ...]:
-    """Return the folders beside library folders that *process* has extensions of: those with a dist-info above one."""
+    """Return the other library folders whose extensions *process* has mapped: those with a dist-info above one."""
     found: dict[str, None] = {}
     seen: set[str] = set()
     for path in process.mapped:
@@ -48,9 +48,9 @@ def import_folders_of(tree: FileTree, process: RunningProcess) -> tuple[str, ...
 
 
 def mapped_places(process: RunningProcess) -> tuple[str, ...]:
-    """Return the places of what *process* has mapped, which decide both; () where its command line says all.
+    """Return the folders of the objects that *process* has mapped; () if its command line says enough.
 
-    A process whose variables are read and whose first word names a Python has no title.
+    A process with readable variables whose first word names a Python has no title.
     """
     if process.environment and posixpath.basename(next(iter(process.command), "")).startswith("python"):
         return ()

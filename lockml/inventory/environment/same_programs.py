@@ -1,4 +1,4 @@
-"""Say whether a path is the same program as an environment's interpreter, by link or by its bytes."""
+"""Return whether a path is the same program as an environment's interpreter, by link or by its bytes."""
 
 import posixpath
 
@@ -8,7 +8,7 @@ __all__ = ["SamePrograms", "library_names"]
 
 
 class SamePrograms:
-    """Compares paths with *program*, the interpreter without links, None where there is none."""
+    """A comparison of paths with *program*, the interpreter with links resolved, None if there is none."""
 
     def __init__(self, tree: FileTree, program: str | None) -> None:
         self._tree = tree
@@ -16,7 +16,7 @@ class SamePrograms:
         self._verdicts: dict[str, bool] = {}
 
     def is_same(self, path: str) -> bool:
-        """Say whether *path* is the program or a copy of it (``venv --copies``); raises UnreadableError."""
+        """Return whether *path* is the program or a copy of it (``venv --copies``); raises UnreadableError."""
         if self._program is None:
             return False
         real_path = self._tree.resolve(path)
@@ -32,13 +32,13 @@ class SamePrograms:
 
 
 def library_names(tree: FileTree, program: str, minor: str, threads: str) -> tuple[str, ...]:
-    """Return what the standard library of *program*, called ``python3.14`` or ``python3.14t``, may be called.
+    """Return the possible names of the standard library of *program* ``python3.14`` or ``python3.14t``.
 
-    The first that is there counts. ``make install`` of a free-threaded build calls it both, by a hard link.
+    The first that exists counts. ``make install`` of a free-threaded build creates both names, as a hard link.
     """
     other = f"{posixpath.dirname(program)}/python{minor}t"
     if threads or (tree.kind(other) == "file" and SamePrograms(tree, program).is_same(other)):
         return (f"python{minor}t",)
-    if program.endswith("-nogil"):  # as packages for Ubuntu call it
+    if program.endswith("-nogil"):  # the name in packages for Ubuntu
         return (f"python{minor}t", f"python{minor}")
     return (f"python{minor}", f"python{minor}t")

@@ -1,7 +1,7 @@
-"""Say whether an installer generated a script for an entry point, or changed only its first line.
+"""Decide whether an installer generated a script for an entry point, or changed only its first line.
 
 Entry points: PyPA's entry points specification. Installers write a first line, an import and a call, each in its own
-words; those of pip (distlib), uv, and installer (Poetry, PDM) are known here. Scripts that begin with ``#!python`` get
+form; those of pip (distlib), uv, and installer (Poetry, PDM) are known here. Scripts that begin with ``#!python`` get
 a new first line (binary distribution format), and older pips did not renew their hash in RECORD.
 """
 
@@ -54,9 +54,9 @@ _PEX: Final = frozenset(
 )
 _MARK: Final = b"#!"
 _MORE: Final = "it does more than call"
-_ALL: Final = "which is all that an installer writes for an entry point"
+_ALL: Final = "although an installer writes nothing else for an entry point"
 _SHEBANG: Final = re.compile(rb"#!(?P<program>[^\n\r \t]+)(?P<options>[^\n\r]*)\r?\n")
-# what a first line cannot hold, as it is too long or has spaces, is a line of sh that Python reads as a string
+# a program path that does not fit a first line goes into a line of sh that Python reads as a string
 _TRAMPOLINE: Final = re.compile(
     rb"#!/bin/sh\n(?:# (?:-\*- )?coding: [\w-]+(?: -\*-)?\n)?'''exec' "
     rb"(?P<program>\"\$\(dirname -- \"\$\(realpath -- \"\$0\"\)\"\)\"/(?:'?[\w.]+'?"
@@ -64,9 +64,9 @@ _TRAMPOLINE: Final = re.compile(
     rb"|\"[^\"$`\\\x00-\x1f]+\"|'[^'\x00-\x1f]+'|[\w./+@:,=-]+)"
     rb"(?P<options>(?: -[A-Za-z]+)*) \"\$0\" \"\$@\"\n' '''\n"
 )
-_OCTAL: Final = re.compile(r"'\\'0([0-7]{3})")  # uv's spelling of a name that a coding line must not change
+_OCTAL: Final = re.compile(r"'\\'0([0-7]{3})")  # uv's spelling of a name, safe from being read as a coding line
 _LETTERS: Final = "EIsPuBOS"
-# what the first lines of wheels' scripts have behind the program, and installers drop: an option or two
+# options after the program in the first lines of wheels' scripts, which installers drop
 _DROPPED: Final = tuple(
     each.encode()
     for one in _LETTERS
@@ -93,7 +93,7 @@ def entry_points(content: bytes) -> Mapping[str, str]:
 
 
 def is_generated(content: bytes, entry_point: str) -> bool:
-    """Say whether *content* does nothing but call the *entry_point*, in the words of an installer."""
+    """Return whether *content* only calls the *entry_point*, in the form of an installer."""
     first = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
     if first is None:
         return False
@@ -109,9 +109,9 @@ def is_generated(content: bytes, entry_point: str) -> bool:
 
 
 def interpreter_of(content: bytes, folder: str) -> str | None:
-    """Return the path of the program that the first line of a script in *folder* starts, None where it is no Python's.
+    """Return the path of the program in the first line of a script in *folder*, None if it is not a Python.
 
-    Options that make Python look at less are ignored; any other may make it run something else.
+    Options that restrict Python are ignored; any other may make it run something else.
     """
     match = _TRAMPOLINE.match(content) or _SHEBANG.match(content)
     if match is None:
@@ -129,7 +129,7 @@ def interpreter_of(content: bytes, folder: str) -> str | None:
 
 
 def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
-    """Yield the digests that *content* had with each first line that installers replace."""
+    """Yield the digests of *content* with each first line that installers replace."""
     trampoline = _TRAMPOLINE.match(content)
     first, newline, rest = content.partition(b"\n")
     if trampoline is not None:
@@ -144,9 +144,9 @@ def originals(content: bytes, algorithm: str) -> Iterator[bytes]:
 
 
 class ExaminedScript(Struct, frozen=True, kw_only=True):
-    """A script: *fault* says what is wrong with one that an installer generated, *remark* what cannot run at all.
+    """A script: *fault* says what is wrong with a generated one, *remark* why one cannot run.
 
-    *own* is one of the wheel itself; *rewritten* says that but for its first line it is the one that RECORD lists.
+    *own* marks a script of the wheel itself; *rewritten* says that only its first line differs from RECORD.
     """
 
     fault: str | None = None
@@ -156,7 +156,7 @@ class ExaminedScript(Struct, frozen=True, kw_only=True):
 
 
 class Scripts:
-    """Judges the scripts that installers put into the ``bin`` of *environment*."""
+    """A judge of the scripts that installers put into the ``bin`` of *environment*."""
 
     def __init__(self, tree: FileTree, environment: PythonEnvironment) -> None:
         self._tree = tree
@@ -167,7 +167,7 @@ class Scripts:
         self._programs = SamePrograms(tree, environment.program)
 
     def examine(self, path: str, expected: Expected) -> ExaminedScript | None:
-        """Return what the script at *path* is, None for any file that is none; raises UnreadableError."""
+        """Return the judgement of the script at *path*, None for any other file; raises UnreadableError."""
         folder, _, name = path.rpartition("/")
         if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
             return None
@@ -185,7 +185,7 @@ class Scripts:
         return ExaminedScript(rewritten=stated, own=self._own(path, expected, content, foreign=foreign))
 
     def is_of_installer(self, path: str, expected: Expected) -> bool:
-        """Say whether an installer writes the script at *path* for an entry point: the wheel does not have it."""
+        """Return whether the script at *path* is written by installers for an entry point, not shipped in the wheel."""
         folder, _, name = path.rpartition("/")
         if expected.source not in self._folders or not self._holds_scripts(folder, expected.source):
             return False
@@ -199,7 +199,7 @@ class Scripts:
         if self._starts_own(program, source):
             return ExaminedScript()
         if program is not None and self._is_gone(program):
-            return ExaminedScript(remark=f"{path}: its interpreter {program} is not there, so it cannot run")
+            return ExaminedScript(remark=f"{path}: its interpreter {program} does not exist, so it cannot run")
         return ExaminedScript(fault=f"its first line does not start the environment's Python: {_first(content)}")
 
     def _own(self, path: str, expected: Expected, content: bytes, *, foreign: bool) -> InstalledScript:
@@ -215,15 +215,15 @@ class Scripts:
         )
 
     def _starts_own(self, program: str | None, source: str) -> bool:
-        """Say whether a first line starts the environment's Python, or that beside the distribution *source*.
+        """Return whether a first line starts the environment's Python, or that of the distribution *source*.
 
-        An environment may have the library folder of another one on its path, whose scripts start that.
+        An environment may have another one's library folder on its path, whose scripts start the other Python.
         """
         if program is None:
             return False
         if "/" not in program:
-            return True  # by the PATH, which decides for every program alike
-        if self._environment.alone:  # which Python that is, nothing here says
+            return True  # the PATH decides this, as for every program
+        if self._environment.alone:  # nothing here says which Python that is
             return _PROGRAM.fullmatch(posixpath.basename(program)) is not None
         folder = self._tree.resolve(posixpath.dirname(program))
         if folder == self._tree.resolve(f"{self._environment.prefix}/bin"):
@@ -231,12 +231,12 @@ class Scripts:
         beside = f"{_prefix_of(source)}/bin"
         if folder == self._tree.resolve(beside):
             return self._tree.resolve(program) == self._tree.resolve(f"{beside}/python3")
-        # what is installed for the base of a virtual environment starts the base's own
+        # scripts installed for the base of a virtual environment start the base's Python
         of_base = not source.startswith(f"{self._environment.prefix}/")
         return (of_base or not self._environment.virtual) and self._programs.is_same(program)
 
     def _holds_scripts(self, folder: str, source: str) -> bool:
-        """Say whether installers put the scripts of the dist-info *source* into *folder*."""
+        """Return whether installers put the scripts of the dist-info *source* into *folder*."""
         if posixpath.basename(folder) != "bin":
             return False
         if source not in self._bins:
@@ -248,7 +248,7 @@ class Scripts:
         return self._tree.kind(program) == "missing"
 
     def _entry_point(self, folder: str, name: str) -> str | None:
-        """Return what the script *name* calls; virtualenv adds scripts with the version behind the name."""
+        """Return what the script *name* calls; virtualenv adds scripts with the version after the name."""
         if folder not in self._points:
             self._points[folder] = entry_points(self._tree.read(f"{folder}/entry_points.txt", MAX_METADATA) or b"")
         points = self._points[folder]
@@ -263,7 +263,7 @@ def _prefix_of(source: str) -> str:
 
 
 def _stated(expected: Expected) -> str | None:
-    """Return the digest of a script that is not read: one that is not as RECORD says is told as such."""
+    """Return the digest of a script that is not read: it only counts if RECORD lists it."""
     return f"{expected.algorithm}:{expected.digest.hex()}" if expected.digest is not None else None
 
 

@@ -1,4 +1,4 @@
-"""Read the words of a shell: its simple commands, and the variables that a script of it exports."""
+"""Parse shell scripts: their simple commands, and the variables that they export."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ _SEPARATORS: Final = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", "
 
 
 def simple_commands(words: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the simple commands of ``sh -c TEXT NAME …``; of a script that a shell runs, what comes behind it."""
+    """Yield the simple commands of ``sh -c TEXT NAME …``; for a script that a shell runs, its arguments."""
     for number, word in enumerate(words):
         if word.startswith("-") and word.endswith("c") and number + 1 < len(words):
             parameters = {"$0": words[number + 2 : number + 3], "$@": words[number + 3 :]}
@@ -36,7 +36,7 @@ def simple_commands(words: Sequence[str]) -> Iterator[list[str]]:
 
 
 def exports(script: bytes, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of Python and of the loader that a script of a shell exports, as far as they are plain."""
+    """Return the variables of Python and the loader that a shell script exports, as far as they are plain."""
     found: dict[str, str] = {}
     for line in text_lines(script):
         match = _EXPORT.fullmatch(line)
@@ -49,16 +49,16 @@ def exports(script: bytes, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Return *text* with the values of its plain variables, "" for those that are not set."""
+    """Return *text* with its plain variables expanded, "" for unset ones."""
     return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
 
 
 def split_words(text: str, *, punctuation: bool = False) -> list[str]:
-    """Return the words of *text*, with *punctuation* also what parts commands; [] where a quote is not closed."""
+    """Return the words of *text*, with *punctuation* also command separators; [] if a quote is not closed."""
     lexer = shlex.shlex(text.replace("\n", ";"), posix=True, punctuation_chars="();|&" if punctuation else False)
     lexer.whitespace_split = True
     lexer.commenters = ""
     try:
         return list(lexer)
-    except ValueError:  # a quote that is not closed: no shell runs it either
+    except ValueError:  # an unclosed quote: no shell runs it either
         return []

@@ -1,7 +1,7 @@
 """Find the Pythons that a subject starts, with their variables and the folders that they search first.
 
-A command is followed through what starts another one: env, exec, sh -c, tini, gosu and the like, and through the first
-line of a script. A process that runs is taken by its own program and command line.
+Commands are followed through wrappers (env, exec, sh -c, tini, gosu and the like) and through the first line of a
+script. A running process is judged by its own program and command line.
 """
 
 import posixpath
@@ -24,7 +24,7 @@ __all__ = ["Start", "find_program", "starts_of"]
 
 _PYTHON: Final = re.compile(r"(?:python|pypy|graalpy)(?:3(?:\.\d+)?t?)?")
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
-# what starts the command behind it, with its options that take a value
+# wrappers that start the command after them, with their options that take a value
 _WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
     "env": frozenset({"-u", "--unset", "-C", "--chdir"}),
     "exec": frozenset({"-a"}),
@@ -41,8 +41,8 @@ _WRAPPERS: Final[Mapping[str, frozenset[str]]] = {
     "command": frozenset(),
     "xvfb-run": frozenset({"-s", "-n"}),
 }
-_WITH_USER: Final = frozenset({"gosu", "su-exec", "setuidgid", "s6-setuidgid"})  # the first word is no command
-# programs in Python that start others, in environments of their own choice
+_WITH_USER: Final = frozenset({"gosu", "su-exec", "setuidgid", "s6-setuidgid"})  # the first word is not a command
+# Python programs that start others, in environments that they choose
 _LAUNCHERS: Final = frozenset(
     {
         "supervisord",
@@ -59,19 +59,21 @@ _LAUNCHERS: Final = frozenset(
         "rye",
     }
 )
-_VALUED: Final = "WX"  # options of Python with a value behind them
+_VALUED: Final = "WX"  # options of Python that take a value
 _ZIP: Final = b"PK\x03\x04"
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _WAITING: Final = frozenset({"sleep", "coreutils", "busybox"})
 _PRELOADS: Final = frozenset({"LD_PRELOAD", "LD_AUDIT"})
-_DECIDING: Final = re.compile(r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_")  # of variables, for what Python loads
+_DECIDING: Final = re.compile(
+    r"PATH$|HOME$|VIRTUAL_ENV$|PYTHON|LD_"
+)  # prefixes of variables that affect what Python loads
 _MAX_FOLLOWED: Final = 16
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """A Python that is started by the path *program*; *script* is the file or folder that it runs, None for none.
+    """A Python started by the path *program*; *script* is the file or folder that it runs, None if there is none.
 
-    One that *launches* others says nothing of which environment is meant.
+    One that *launches* others does not say which environment is meant.
     """
 
     program: str
@@ -82,15 +84,15 @@ class Start(Struct, frozen=True, kw_only=True):
 
     @property
     def first_folders(self) -> tuple[tuple[str, str], ...]:
-        """The folder that comes first on its import path, with the reason; () for the working folder."""
+        """The folder that is first on its import path, with the reason; () for the working folder."""
         if self.script is None or self.runtime.environment.get("PYTHONSAFEPATH"):
             return ()
         position = self.script if self.whole else posixpath.dirname(self.script)
-        return ((position, "it is in the folder of the script that is started"),)
+        return ((position, "it is in the folder of the started script"),)
 
 
 def starts_of(tree: FileTree, runtime: Runtime) -> tuple[Start, ...]:
-    """Return the Pythons that run, or that the command starts where nothing runs; () where none is known."""
+    """Return the Pythons that run or, if nothing runs, that the command starts; () if none is known."""
     if not runtime.processes:
         return tuple(_of_command(tree, runtime, runtime.command, 0))
     found: dict[str, Start] = {}
@@ -116,7 +118,7 @@ def _of_process(
         return
     if not any(_PYTHON.match(posixpath.basename(each)) for each in (process.program, first)):
         return
-    begun = process.environment.get("PWD") or runtime.working_folder  # it may have changed its folder since
+    begun = process.environment.get("PWD") or runtime.working_folder  # it may have changed its folder since then
     named = next(
         (
             found
@@ -130,9 +132,9 @@ def _of_process(
 
 
 def _beside(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterator[Start]:
-    """Yield what a process that is no Python would start, if it has variables of Python that are not the subject's.
+    """Yield what a process that is not a Python would start, if its Python variables differ from the subject's.
 
-    A loop of a shell that starts a Python now and then shows them in what it waits for.
+    A shell loop that starts a Python now and then shows them in the command that it waits for.
     """
     program = posixpath.basename(process.program)
     waits = program in _WAITING or program in _SHELLS
@@ -143,14 +145,14 @@ def _beside(tree: FileTree, runtime: Runtime, process: RunningProcess) -> Iterat
 
 
 def _meant(tree: FileTree, runtime: Runtime) -> Iterator[Start]:
-    """Yield the Python that PATH names, as what may be started with the variables of *runtime*."""
+    """Yield the Python that PATH names, which may be started with the variables of *runtime*."""
     found = next(filter(None, (find_program(tree, name, runtime) for name in ("python", "python3"))), None)
     if found is not None:
         yield Start(program=found, script=None, runtime=runtime, launches=True)
 
 
 def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
-    """Return how a *process* starts what it starts."""
+    """Return the start settings of a *process*."""
     return replace(
         runtime,
         environment=process.environment,
@@ -161,7 +163,7 @@ def _as_process(runtime: Runtime, process: RunningProcess) -> Runtime:
 
 
 def _is_titled(tree: FileTree, process: RunningProcess) -> bool:
-    """Say whether a Python wrote a title over its command line: no path, and no name that somebody would start."""
+    """Return whether a Python overwrote its command line with a title: neither a path nor a program name."""
     first = process.command[0] if process.command else ""
     if not _PYTHON.match(posixpath.basename(process.program)) or _PYTHON.match(posixpath.basename(first)):
         return False
@@ -171,9 +173,9 @@ def _is_titled(tree: FileTree, process: RunningProcess) -> bool:
 def _of_titled(
     tree: FileTree, runtime: Runtime, process: RunningProcess, configured: Sequence[Start]
 ) -> Iterator[Start]:
-    """Yield what a process runs that wrote a title over how it was started, by what it has mapped.
+    """Yield what a process with a title runs, from what it has mapped.
 
-    Where that shows nothing, it is what is *configured* if that is the same program, then what PATH has.
+    If that shows nothing, it is what is *configured*, if it is the same program, then what PATH has.
     """
     if not _PYTHON.match(posixpath.basename(process.program)):
         return
@@ -194,7 +196,7 @@ def _of_titled(
         return
     by_path = (find_program(tree, name, own) for name in ("python3", "python"))
     fitting = [each for each in by_path if each is not None and tree.resolve(each) == process.program]
-    words = tuple(filter(None, process.command[1:]))  # a title leaves none; another name for the program does
+    words = tuple(filter(None, process.command[1:]))  # a title leaves none, another name of the program does
     for program in mapped or fitting[:1] or [process.program]:
         yield _start(tree, program, words, own)
 
@@ -226,7 +228,7 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
         exported = replace(runtime, environment={**runtime.environment, **added})
         yield from _meant(tree, exported) if added else ()
         yield from _of_command(tree, exported, words[1:], depth + 1)  # most end with: exec "$@"
-    else:  # a program that starts what comes behind its own options
+    else:  # a program that starts the command after its own options
         named = (
             position for position, word in enumerate(words) if position and _PYTHON.fullmatch(posixpath.basename(word))
         )
@@ -234,11 +236,11 @@ def _of_command(tree: FileTree, runtime: Runtime, command: Sequence[str], depth:
         if position is not None:
             yield from _of_command(tree, runtime, words[position:], depth + 1)
         elif any(name.startswith("PYTHON") for name in runtime.environment):
-            yield from _meant(tree, runtime)  # one that embeds Python has its variables
+            yield from _meant(tree, runtime)  # a program that embeds Python has its variables
 
 
 def _of_commands(tree: FileTree, runtime: Runtime, commands: Iterable[list[str]], depth: int) -> Iterator[Start]:
-    """Yield what the simple commands of a shell start, one after the other."""
+    """Yield what the simple commands of a shell start, in order."""
     for command in commands:
         if command[:1] == ["export"]:
             runtime = _without_wrappers(command[1:], runtime)[1]
@@ -259,7 +261,7 @@ def _start(tree: FileTree, program: str, words: Sequence[str], runtime: Runtime)
 
 
 def _without_wrappers(command: Sequence[str], runtime: Runtime) -> tuple[list[str], Runtime]:
-    """Return the command that a wrapper starts in the end, and what it starts with."""
+    """Return the command that a wrapper finally starts, and its settings."""
     words, variables = list(command), dict(runtime.environment)
     for _ in range(_MAX_FOLLOWED):
         while words and _ASSIGNMENT.fullmatch(words[0]):
@@ -291,7 +293,7 @@ def _after_options(words: list[str], valued: frozenset[str]) -> list[str]:
 
 
 def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | None:
-    """Return the script that the arguments of Python name, None for -c, -m and none."""
+    """Return the script that the arguments of Python name, None for -c, -m or no script."""
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
@@ -312,7 +314,7 @@ def _script_of(tree: FileTree, words: Sequence[str], runtime: Runtime) -> str | 
 
 
 def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
-    """Return *runtime* as the options of Python, the first of *words*, change it: they have variables of their own."""
+    """Return *runtime* changed by the options of Python at the start of *words*, which correspond to variables."""
     letters, settings = _options_of(words)
     variables = dict(runtime.environment)
     if letters & set("IE"):
@@ -325,7 +327,7 @@ def _with_options(runtime: Runtime, words: Sequence[str]) -> Runtime:
 
 
 def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
-    """Return the letters of the options before a script, and the variables with the effect of those with values."""
+    """Return the option letters before a script, and the variables that correspond to options with values."""
     letters: list[str] = []
     settings: dict[str, str] = {}
     waiting = list(words)
@@ -346,7 +348,7 @@ def _options_of(words: Sequence[str]) -> tuple[set[str], dict[str, str]]:
 
 
 def _setting(letter: str, value: str) -> dict[str, str]:
-    """Return the variable with the effect of an option with a value."""
+    """Return the variable that corresponds to an option with a value."""
     if letter == "W":
         return {"PYTHONWARNINGS": value}
     name, equals, text = value.partition("=")
@@ -354,9 +356,9 @@ def _setting(letter: str, value: str) -> dict[str, str]:
 
 
 def find_program(tree: FileTree, name: str, runtime: Runtime) -> str | None:
-    """Return the path of the program that a command means; empty and relative entries of PATH are seen from the folder.
+    """Return the path of a command's program; empty and relative entries of PATH are resolved against the folder.
 
-    None where there is none.
+    None if there is none.
     """
     folder = runtime.working_folder or "/"
     if "/" in name:

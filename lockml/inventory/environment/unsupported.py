@@ -1,4 +1,4 @@
-"""Name what a subject starts that is no CPython whose packages could be looked at: a tree in, a sentence out."""
+"""Describe what a subject starts if it is not a CPython whose packages can be read."""
 
 import posixpath
 import re
@@ -41,9 +41,9 @@ class Unsupported(Struct, frozen=True):
 def find_unsupported(
     tree: FileTree, runtime: Runtime, prefixes: Collection[str], *, unsure: bool
 ) -> Unsupported | None:
-    """Return what the subject starts in place of a CPython, None where there is no sign of it.
+    """Return what the subject starts instead of a CPython, None if there is no sign of it.
 
-    *prefixes* are the programs of CPythons. Where one is *unsure* what is started, the first Python of the PATH counts.
+    *prefixes* are the programs of CPythons. If it is *unsure* what is started, the first Python of the PATH counts.
     """
     for path in dict.fromkeys((*_commands(tree, runtime), *(_on_path(tree, runtime) if unsure else ()))):
         try:
@@ -56,7 +56,7 @@ def find_unsupported(
 
 
 def _commands(tree: FileTree, runtime: Runtime) -> Iterator[str]:
-    """Yield the programs that run or are started first, and the files that they are given."""
+    """Yield the programs that run or are started first, and the files that they receive."""
     commands = [process.command for process in runtime.processes] or [runtime.command]
     yield from (process.program for process in runtime.processes)
     for command in commands:
@@ -71,7 +71,7 @@ def _commands(tree: FileTree, runtime: Runtime) -> Iterator[str]:
 
 
 def _on_path(tree: FileTree, runtime: Runtime) -> Iterator[str]:
-    """Yield the Python of each folder of the PATH by the names that people start, up to the first."""
+    """Yield the Python of each folder of the PATH by the names that people use, up to the first."""
     for folder in runtime.environment.get("PATH", "").split(":"):
         candidate = posixpath.normpath(posixpath.join(runtime.working_folder or "/", folder))
         try:
@@ -93,19 +93,19 @@ def _named(tree: FileTree, path: str) -> Unsupported | None:
         head = tree.read(real, _HEAD) or b""
         kind = next((name for sign, name in _ARCHIVES if sign.search(head)), None)
         if kind is not None:
-            reason = f"it is {kind}, whose packages are inside of it, and lockml does not look there"
-            return Unsupported(path, reason, "unpack it when the image is built (`pex-tools FILE venv DIR`, or unzip)")
+            reason = f"it is {kind} with its packages inside, which lockml does not read"
+            return Unsupported(path, reason, "unpack it when you build the image (`pex-tools FILE venv DIR`, or unzip)")
     if head.startswith(b"\x7fELF"):
         head = tree.read(real, _HEAD) or b""
         tool = next((name for sign, name in _FROZEN if sign.search(head)), None)
         if tool is not None:
-            reason = f"it is a program into which {tool} froze Python and its packages, and lockml does not look there"
-            return Unsupported(path, reason, "check the environment that it is built from, before it is frozen")
+            reason = f"it is a program into which {tool} froze Python and its packages, which lockml does not read"
+            return Unsupported(path, reason, "check the environment that it is built from, before freezing it")
     return None
 
 
 def _shim(tree: FileTree, path: str, real: str) -> Unsupported:
-    """Return what to do about a program that looks for a Python when it is started."""
+    """Return what to do about a program that selects a Python when it is started."""
     versions = f"{posixpath.dirname(posixpath.dirname(real))}/versions"
     names = tree.names(versions)
     hint = (
@@ -114,4 +114,4 @@ def _shim(tree: FileTree, path: str, real: str) -> Unsupported:
         else f"name one with {setting('environment')}"
     )
     prefixes = f": {', '.join(names[:8])}" if names else ""
-    return Unsupported(path, f"it is a shim of pyenv, which looks for a Python when it is started{prefixes}", hint)
+    return Unsupported(path, f"it is a shim of pyenv, which selects a Python when it is started{prefixes}", hint)

@@ -1,1 +1,1 @@
-"""Hold files to their owners: who may speak for which file, and what else decides what Python loads."""
+"""Compare files with their owners, and find what else decides what Python loads."""

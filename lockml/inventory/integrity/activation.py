@@ -1,8 +1,9 @@
-"""The scripts by which shells activate an environment: as venv, virtualenv or uv write them, or changed.
+"""Check the scripts by which shells activate an environment: written by venv, virtualenv or uv, or changed.
 
-A container's command often sources one of them, so what changed after the start is drift. Of one that the image has, no
-list or RECORD tells its content: it must be made of a template of its own standard library (Lib/venv/scripts), or be in
-``activations.txt`` beside this module, which ``python -m tests.inventory.write_activations`` writes; else it is a note.
+A container's command often sources one of them, so one that changed after the start is drift. No list or RECORD covers
+one in the image: it must come from a template of its own standard library (Lib/venv/scripts), or be in
+``activations.txt`` next to this module, which ``python -m tests.inventory.write_activations`` writes. Otherwise it is
+a note.
 """
 
 import hashlib
@@ -22,9 +23,9 @@ from lockml.inventory.results import SurveyResults
 __all__ = ["ACTIVATION", "normal_digest", "survey_activation"]
 
 ACTIVATION: Final = re.compile(r"(?:de)?activate(?:_this)?(?:\.\w+)?|Activate\.ps1")
-_SHELLS: Final = "shells run it to activate the environment, and it is not the image's"
-_PROGRAMS: Final = "programs of the environment run it, or what it names, and it is not the image's"
-# what is run by its place: by conda's activation, by IPython and by Jupyter
+_SHELLS: Final = "shells run it to activate the environment, and it changed since the image was built"
+_PROGRAMS: Final = "programs of the environment run it, or what it names, and it changed since the image was built"
+# files run because of their place: by conda's activation, IPython and Jupyter
 _IN_TURN: Final[Mapping[str, str]] = {
     "etc/conda/activate.d": _SHELLS,
     "etc/conda/deactivate.d": _SHELLS,
@@ -38,19 +39,19 @@ _PLACEHOLDER: Final = re.compile(rb"__VENV_[A-Z_]+?__")
 _WORD: Final = re.compile(rb"[\w@%+=:,./-]*|'[\w@%+=:,./() -]*'")
 _IN_QUOTES: Final = re.compile(rb"[\w@%+=:,./() -]*")
 _MOST_ENDS: Final = 16
-_LONGEST_WORD: Final = 512  # bytes of a prompt: each of its ends is tried
+_LONGEST_WORD: Final = 512  # bytes of a prompt: each possible end is tried
 _PLAIN: Final = re.compile(r"/[\w./@+-]+")
 _NAME: Final = re.compile(r"[\w.@+-]+")
 
 
 def survey_activation(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
-    """Take down the scripts that changed after the start, and those that no template is like.
+    """Record the scripts that changed after the start, and those that match no template.
 
     Raises UnreadableError.
     """
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
     if own is not None and own.late:
-        return  # the environment as a whole came by then
+        return  # the entire environment was added then
     folder = f"{tree.resolve(environment.prefix)}/bin"
     scripts = [name for name in tree.names(folder) if ACTIVATION.fullmatch(name)] if environment.virtual else []
     _tell_late(tree, results, (f"{folder}/{name}" for name in scripts), _SHELLS)
@@ -60,7 +61,7 @@ def survey_activation(tree: FileTree, environment: PythonEnvironment, results: S
     odd = [name for name in odd if not _is_usual(tree, environment, f"{folder}/{name}")]
     if odd:
         text = (
-            "no venv, virtualenv or uv that lockml knows writes these, and shells run them to activate the environment"
+            "shells run these to activate the environment, but no venv, virtualenv or uv that lockml knows writes them"
         )
         results.remark(f"{environment.prefix}/bin: {text}: {', '.join(odd)}")
 
@@ -95,9 +96,9 @@ def _is_usual(tree: FileTree, environment: PythonEnvironment, path: str) -> bool
 
 
 def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> bool:
-    """Say whether *content* is the *template* with its own path and plain words for its placeholders.
+    """Return whether *content* is the *template* with its own path and plain words as placeholders.
 
-    Part by part: to compile one pattern of a whole script takes longer than all else that is done for it.
+    It matches part by part, as compiling one pattern for a whole script takes longer than everything else.
     """
     if not template:
         return False
@@ -106,7 +107,7 @@ def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> boo
     ends, end = {0}, 0
     for match in _PLACEHOLDER.finditer(template):
         ends = _behind(content, ends, template[end : match.start()])
-        if len(ends) > _MOST_ENDS:  # a template that is made to take long
+        if len(ends) > _MOST_ENDS:  # a template crafted to take long
             return False
         end = match.end()
         if match[0] == b"__VENV_DIR__":
@@ -118,12 +119,12 @@ def _is_made_of(template: bytes, content: bytes, prefixes: Sequence[str]) -> boo
 
 
 def _behind(content: bytes, starts: Iterable[int], part: bytes) -> set[int]:
-    """Return where *part* ends in *content*, from each of *starts* where it stands."""
+    """Return where *part* ends in *content*, for each of *starts* where it occurs."""
     return {start + len(part) for start in starts if content.startswith(part, start)}
 
 
 def _behind_words(content: bytes, starts: Iterable[int], word: re.Pattern[bytes]) -> set[int]:
-    """Return where a *word* may end that begins at one of *starts*, which is on the same line."""
+    """Return where a *word* may end that begins at one of *starts*, on the same line."""
     found = set[int]()
     for start in starts:
         line = content.find(b"\n", start)
@@ -133,7 +134,7 @@ def _behind_words(content: bytes, starts: Iterable[int], word: re.Pattern[bytes]
 
 
 def _prompts(tree: FileTree, environment: PythonEnvironment) -> list[str]:
-    """Return what an environment may be called in prompts: its folder's name, and what its pyvenv.cfg says."""
+    """Return the names of an environment in prompts: its folder's name, and the prompt in its pyvenv.cfg."""
     lines = text_lines(tree.read(f"{environment.prefix}/pyvenv.cfg", MAX_SCRIPT) or b"")
     named = (
         line.partition("=")[2].strip().strip("'\"") for line in lines if line.partition("=")[0].strip() == "prompt"
@@ -142,9 +143,9 @@ def _prompts(tree: FileTree, environment: PythonEnvironment) -> list[str]:
 
 
 def normal_digest(name: str, content: bytes, prefixes: Sequence[str], prompts: Sequence[str]) -> str:
-    """Return the SHA-256 of a script without the path of its environment and what that is called in prompts.
+    """Return the SHA-256 of a script without the path of its environment and its names in prompts.
 
-    Both are left in where they are no plain words. No script has the bytes that stand for them: "" for one that does.
+    Both stay in if they are not plain words. No script has the bytes that replace them: "" for one that does.
     """
     text = content.decode("utf-8", "surrogateescape")
     if "\0" in text:

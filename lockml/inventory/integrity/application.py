@@ -1,6 +1,6 @@
-"""The application's own code: the folders that its modules are in, and what of them changed after the start.
+"""Find the application's own code: the folders of its modules, and modules changed after the start.
 
-No lock has it, so it is a limit; what was changed in a running subject is named, as nobody built it so.
+No lock covers it, so it is a limit; modules changed in a running subject are named, as no build made them.
 """
 
 import re
@@ -15,13 +15,13 @@ __all__ = ["survey_application"]
 
 _MODULE: Final = re.compile(r"[\w.-]+\.py|[A-Za-z_]\w*(?:\.pyc|(?:\.[\w-]+)?\.so)")  # gunicorn.conf.py, too
 _NAME: Final = re.compile(r"[A-Za-z_]\w*")
-_OF_KERNEL: Final = frozenset({"/proc", "/sys", "/dev"})  # mounted over the image's in every container
+_OF_KERNEL: Final = frozenset({"/proc", "/sys", "/dev"})  # mounted over the image's files in every container
 _SHOWN: Final = 5
 _MAX_LOOKED_AT: Final = 5000
 
 
 def survey_application(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
-    """Take down the folders that hold the application's modules; raises UnreadableError."""
+    """Record the folders that hold the application's modules; raises UnreadableError."""
     scripts = tree.resolve(f"{environment.prefix}/bin")
     named = (*environment.path_folders, *environment.linked_folders)
     first = [folder for folder, _ in environment.first_folders if folder != scripts and tree.kind(folder) == "folder"]
@@ -34,7 +34,7 @@ def survey_application(tree: FileTree, environment: PythonEnvironment, results: 
         late = [path.removeprefix(f"{folder.rstrip('/')}/") for path in modules if _is_late(tree, path)]
         if late:
             shown = ", ".join(late[:_SHOWN]) + (", …" if len(late) > _SHOWN else "")
-            text = f"modules of the application changed after the start, and no lock has them: {shown}"
+            text = f"modules of the application changed after the start, and no lock covers them: {shown}"
             results.remark(f"{folder}: {len(late)} {text}")
 
 
@@ -54,6 +54,6 @@ def _modules(tree: FileTree, folder: str) -> Iterator[str]:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a module changed after the start; what is mounted is whoever's who starts the subject."""
+    """Return whether a module changed after the start; mounts belong to the person who starts the subject."""
     origins = (tree.origin(path), tree.origin(tree.resolve(path)))
     return any(origin is not None and origin.changed for origin in origins)

@@ -1,4 +1,4 @@
-"""Programs in the folders of PATH that a shell takes before the scripts of locked projects."""
+"""Find programs in the folders of PATH that a shell runs instead of the scripts of locked projects."""
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +14,9 @@ __all__ = ["hidden_scripts"]
 def hidden_scripts(
     tree: FileTree, environment: PythonEnvironment, runtimes: Sequence[Runtime], proof: Proof
 ) -> Iterator[tuple[str, str]]:
-    """Yield each program that came after the start and hides a script, with the project of that.
+    """Yield each program that was added after the start and hides a script, with the script's project.
 
-    What has a RECORD that *proof* does not know has no claim to its names. Raises UnreadableError.
+    A distribution whose RECORD *proof* does not know has no claim to its names. Raises UnreadableError.
     """
     scripts = _scripts(tree, environment)
     seen: set[str] = set()
@@ -37,7 +37,7 @@ def hidden_scripts(
 
 
 def _scripts(tree: FileTree, environment: PythonEnvironment) -> Mapping[str, Mapping[str, list[InstalledDistribution]]]:
-    """Return the distributions that list each script, by its folder and its name."""
+    """Return the distributions that list each script, by folder and name."""
     found: dict[str, dict[str, list[InstalledDistribution]]] = {}
     for each in environment.distributions:
         for row in each.record or ():

@@ -1,4 +1,4 @@
-"""Digest what was found and what nobody states a digest of, so that a rule or a baseline accepts these bytes alone."""
+"""Digest found files for which nothing states a digest, so that a rule or a baseline accepts only these bytes."""
 
 import hashlib
 import posixpath
@@ -14,14 +14,14 @@ from lockml.inventory.model import Deviation, FileSurvey, InstalledDistribution
 
 __all__ = ["with_contents", "with_named_content"]
 
-_MAX_FILES: Final = 20_000  # of one folder
+_MAX_FILES: Final = 20_000  # files of one folder
 _WEAK: Final = ("md5:", "sha1:")
 _CACHED: Final = "__pycache__"
 _NAMED: Final = re.compile(r"/[^\s:;,]+")
 
 
 def with_contents(tree: FileTree, survey: FileSurvey, distributions: Iterable[InstalledDistribution]) -> FileSurvey:
-    """Return *survey* with the digests of what it found, and of what *distributions* state no digest of.
+    """Return *survey* with the digests of what it found, and of files for which *distributions* state no digest.
 
     Raises UnreadableError.
     """
@@ -30,9 +30,9 @@ def with_contents(tree: FileTree, survey: FileSurvey, distributions: Iterable[In
 
 
 def _with_found(tree: FileTree, deviations: Sequence[Deviation]) -> tuple[Deviation, ...]:
-    """Return *deviations*, those of files and folders that are there each with a SHA-256 of what it has.
+    """Return *deviations*, each one of an existing file or folder with a SHA-256 of its content.
 
-    A folder's is that of its files' paths and digests, without compiled modules, which change as they are used.
+    A folder's covers the paths and digests of its files, without compiled modules, which change with use.
     """
     files: dict[str, tuple[str, ...]] = {}
     for each in deviations:
@@ -47,9 +47,9 @@ def _with_found(tree: FileTree, deviations: Sequence[Deviation]) -> tuple[Deviat
 
 
 def _unhashed_contents(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> dict[str, str]:
-    """Return by its folder a SHA-256 of what each of *distributions* has in files of which it states no digest.
+    """Return, by folder, a SHA-256 of the files for which each of *distributions* states no digest.
 
-    What a package of the system brought is left out.
+    Files of system packages are excluded.
     """
     files = {each.folder: _unhashed(tree, each) for each in distributions if each.owner is None}
     digests = dict(
@@ -77,7 +77,7 @@ def _unhashed(tree: FileTree, distribution: InstalledDistribution) -> frozenset[
 
 
 def with_named_content(tree: FileTree, setting: Deviation) -> Deviation:
-    """Return *setting* with a SHA-256 of its file and those that its value names, None where none can be read."""
+    """Return *setting* with a SHA-256 of its file and those that its value names, None if none can be read."""
     named = (*_NAMED.findall(setting.found or ""), *filter(None, [setting.path]))
     places = sorted({tree.resolve(path) for path in named})
     wanted = [path for path in places if tree.kind(path) == "file"]
@@ -92,7 +92,7 @@ def _digest_of(lines: Iterable[str]) -> str:
 
 
 def _is_wanted(deviation: Deviation) -> bool:
-    """Say whether nothing says yet what is found there, or a digest that others can have made a second file for."""
+    """Return whether there is no digest yet, or only one for which an attacker can make a second file."""
     bound = deviation.found is not None and not deviation.found.startswith(_WEAK)
     return not bound and bool(deviation.path) and deviation.kind != "removed-file"
 
@@ -114,7 +114,7 @@ def _hexadecimal(digest: object) -> str:
 
 
 def _files_of(tree: FileTree, path: str) -> Iterator[str]:
-    """Yield the files at or below *path*, without links; nothing for what cannot be listed, or has too many."""
+    """Yield the files at or below *path*, without links; nothing for a folder that is unreadable or too large."""
     place = tree.resolve(path)
     if tree.kind(place) == "file":
         yield place
@@ -128,7 +128,7 @@ def _files_of(tree: FileTree, path: str) -> Iterator[str]:
 
 
 def _below(tree: FileTree, folder: str) -> Iterator[str]:
-    """Yield the files below *folder* and below the folders that links in it lead to."""
+    """Yield the files below *folder* and below the targets of links in it."""
     waiting, seen, count = [folder], {folder}, 0
     while waiting and count <= _MAX_FILES:
         current = waiting.pop()

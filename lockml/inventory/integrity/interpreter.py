@@ -1,6 +1,6 @@
-"""Hold an environment's interpreter against the list that has it, or against the layer of its library.
+"""Compare an environment's interpreter with the list that has it, or with the layer of its library.
 
-With it the library that it may be built as, and the wheels that Debian keeps for ensurepip.
+This includes libpython, and the wheels that Debian keeps for ensurepip.
 """
 
 import posixpath
@@ -26,9 +26,9 @@ def hold_program(
     packages: PackageLists,
     judgement: Judgement,
 ) -> Iterator[tuple[str, str]]:
-    """Yield what must be hashed of the interpreter; record what is known without that, and count what nothing proves.
+    """Yield the files of the interpreter to hash; record what is known without hashing, and count what nothing proves.
 
-    *expected* is what owners say of files; RECORDs that nothing proves do not speak for it. Raises UnreadableError.
+    *expected* is what owners say about files; unproven RECORDs do not count. Raises UnreadableError.
     """
     tree, results, program = judgement.tree, judgement.results, environment.program
     _tell_shared(library, judgement)
@@ -47,27 +47,27 @@ def hold_program(
 
 
 def _tell_shared(library: Library, judgement: Judgement) -> None:
-    """Take down a libpython of no package that a later layer than the library's replaced alone."""
+    """Record a libpython without a package that a later layer than the library's replaced alone."""
     tree, folder = judgement.tree, posixpath.dirname(library.folder)
     for name in tree.names(folder) if library.folder else ():
         real_path = tree.resolve(f"{folder}/{name}")
         if _SHARED.fullmatch(name) and library.is_replaced_alone(real_path) and owner_in_lists(tree, real_path) is None:
             judgement.results.deviate(
-                "modified", real_path, "python", "a later layer replaced the interpreter's library alone"
+                "modified", real_path, "python", "a later layer replaced only the interpreter's library"
             )
 
 
 def _hold_wheels(
     expected: Mapping[str, tuple[Expected, ...]], packages: PackageLists, judgement: Judgement
 ) -> Iterator[tuple[str, str]]:
-    """Hand out the wheels that Debian's ensurepip installs; tell those that are drift without a look at their bytes."""
+    """Yield the wheels that Debian's ensurepip installs for hashing; record those that are drift without hashing."""
     for name in judgement.tree.names(_WHEELS):
         path = f"{_WHEELS}/{name}"
         listed = tuple(each for each in expected.get(path, ()) if each.basis in LISTS)
         origin = judgement.tree.origin(path)
         fault = packages.fault(path, listed[0]) if listed else None
         if fault is None and origin is not None and origin.late:
-            fault = "it is not the image's"
+            fault = "it changed since the image was built"
         if fault is not None:
             judgement.results.deviate("modified", path, "python", f"new environments get it, and {fault}")
         elif listed and judgement.tree.kind(path) == "file":
@@ -75,9 +75,9 @@ def _hold_wheels(
 
 
 def _fault(program: str, listed: tuple[Expected, ...], library: Library, packages: PackageLists) -> str | None:
-    """Return why the interpreter is drift whatever it hashes to."""
+    """Return why the interpreter is drift regardless of its hash."""
     if listed:
         return packages.fault(program, listed[0]) if listed[0].basis in LISTS else None
     if library.is_late(program):
-        return "the interpreter is not the image's"
-    return "a later layer replaced the interpreter alone" if library.is_replaced_alone(program) else None
+        return "the interpreter changed since the image was built"
+    return "a later layer replaced only the interpreter" if library.is_replaced_alone(program) else None

@@ -13,13 +13,13 @@ from lockml.inventory.results import SurveyResults
 __all__ = ["Judgement"]
 
 _Job = tuple[str, str]
-_Waiting = tuple[str, tuple[Expected, ...], int, Expected | None]  # the last is whose it is known to be
+_Waiting = tuple[str, tuple[Expected, ...], int, Expected | None]  # the last one is the known owner
 
 
 class Judgement:
-    """Holds files against what their owners say; *anchored* is how many layers are the locked base image's.
+    """A comparison of files with what their owners say; *anchored* layers belong to the locked base image.
 
-    Of the distributions *answerable*, which nothing proves, no file may be of later than the image.
+    No file of the *answerable* distributions, which nothing proves, may be newer than the image.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Judgement:
         self._scripts = Scripts(tree, environment)
 
     def judge_all(self, jobs: Iterator[_Job]) -> None:
-        """Hash what *jobs* hands out, and what it takes more than one look at."""
+        """Hash the files that *jobs* yields, and those that need a second hash."""
         for real_path, result in self.tree.digests(jobs):
             self._judge(real_path, result)
         while self._again:
@@ -54,24 +54,22 @@ class Judgement:
                     self._waiting[real_path] = [waiting]
                     self._judge(real_path, result)
         for (names, whose), paths in self._shared.items():
-            of = f"{paths[0]}: {names} bring different files here; it is that of {whose}"
+            of = f"{paths[0]}: {names} have different files here; this one belongs to {whose}"
             if len(paths) > 1:
                 more = f"{paths[0]} and {len(paths) - 1} more"
-                of = f"{more}: {names} bring different files here; they are those of {whose}"
+                of = f"{more}: {names} have different files here; these belong to {whose}"
             self.results.remark(of)
         self._tell_absent()
         for owner, paths in self._late.items():
-            detail = (
-                f"{len(paths)} of its files changed after the start, and nothing but its own RECORD accounts for them"
-            )
+            detail = f"{len(paths)} of its files changed after the start, and only its own RECORD accounts for them"
             self.results.deviate("modified", paths[0], owner.owner, detail, files=len(paths), unproven=True)
 
     def hold_against(
         self, path: str, real_path: str, size: int | None, expected: tuple[Expected, ...]
     ) -> Iterator[_Job]:
-        """Yield what must be hashed of a file that has owners; account for it where they have no digest.
+        """Yield what to hash for a file that has owners; account for it if they have no digest.
 
-        Several owners may say different things of it: it must be what one of them says.
+        Several owners may disagree about it: it must match one of them.
         """
         hashed = tuple(each for each in expected if each.digest is not None)
         if not hashed:
@@ -88,9 +86,9 @@ class Judgement:
         yield real_path, hashed[0].algorithm or "sha256"
 
     def miss(self, path: str, owner: Expected) -> None:
-        """Take down a file that is not there; raises UnreadableError.
+        """Record a missing file; raises UnreadableError.
 
-        Images that copy library folders alone have no scripts of entry points, which are of no wheel.
+        Images that only copy library folders have no entry point scripts, which no wheel contains.
         """
         gone = self.tree.image_content(path, 1) is not None  # since the start
         if not gone and "/bin/" in path and self._scripts.is_of_installer(path, owner):
@@ -99,7 +97,7 @@ class Judgement:
             self.results.remove(path, owner.owner)
 
     def _tell_absent(self) -> None:
-        """Report which scripts are not there: of a project that has none at all, nobody copied them."""
+        """Report missing scripts: a project without any was copied without its scripts."""
         names: list[str] = []
         for (source, owner), paths in self._absent.items():
             if source in self._with_scripts:
@@ -109,16 +107,16 @@ class Judgement:
                 names += map(posixpath.basename, paths)
         if names:
             shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
-            of = f"{len(names)} scripts of entry points are not there, which installers write: {shown}"
+            of = f"{len(names)} entry point scripts are missing, which installers generate: {shown}"
             self.results.remark(of)
 
     def _account_unhashed(self, path: str, real_path: str, size: int | None, owner: Expected) -> None:
-        """Account for a file of which its owner says no more than that it is there."""
+        """Account for a file about which its owner only says that it exists."""
         if "/bin/" not in path or not self._settled_as_script(path, owner, None):
             self._account(path, real_path, owner, size or 0)
 
     def _judge(self, real_path: str, result: bytes | UnreadableError) -> None:
-        """Take in the digest of a file that was handed out."""
+        """Process the digest of a file that was yielded."""
         waiting = self._waiting.pop(real_path)
         if isinstance(result, UnreadableError):
             self.results.problem(result)
@@ -148,19 +146,19 @@ class Judgement:
                 self._account(path, real_path, whose, size)
             if {each.digest for each in same} != {result}:
                 self._share(path, (*expected, whose), whose)
-            elif others:  # what another owner says by another algorithm may be the same
+            elif others:  # another owner's digest by another algorithm may match
                 self._again.append(((real_path, others[0].algorithm or "sha256"), (path, others, size, whose)))
             return
         if others:
             self._again.append(((real_path, others[0].algorithm or "sha256"), (path, others, size, None)))
             return
         basis = "the lock" if owner.basis == "lock" else owner.basis
-        detail = f"its bytes are not what {basis} says of {owner.owner}"
+        detail = f"its content is not what {basis} says about {owner.owner}"
         name = "python" if self._library.contains(path) else owner.owner
         self.results.modify(path, owner._replace(owner=name), detail, f"{owner.algorithm}:{result.hex()}")
 
     def _share(self, path: str, expected: Collection[Expected], whose: Expected) -> None:
-        """Take down a file of which owners say different things; two of one project are named by their folders."""
+        """Record a file about which owners disagree; two of one project are named by their folders."""
         names = sorted({each.owner for each in expected})
         if len(names) == 1:
             folders = sorted({posixpath.basename(each.source) for each in expected})
@@ -169,7 +167,7 @@ class Judgement:
             self._shared.setdefault((", ".join(names), whose.owner), []).append(path)
 
     def _settled_as_script(self, path: str, owner: Expected, fitting: Expected | None) -> bool:
-        """Judge a file of a ``bin``, and say whether that was all."""
+        """Judge a file in ``bin``, and return whether that is complete."""
         script = self._scripts.examine(path, owner)
         if script is None:
             return False
@@ -181,13 +179,13 @@ class Judgement:
             return True
         if script.remark is not None:
             self.results.remark(script.remark)
-        if script.own is None or (script.rewritten and fitting is None):  # whatever hash RECORD has of it
+        if script.own is None or (script.rewritten and fitting is None):  # regardless of its hash in RECORD
             self.results.account(owner.owner, owner.basis, 0)
             return True
         return False
 
     def _account(self, path: str, real_path: str, owner: Expected, size: int) -> None:
-        """Count a file that is as *owner* says, and what that is worth."""
+        """Count a file that is as *owner* says, by its basis."""
         if owner.source in self._answerable:
             origin = self.tree.origin(real_path)
             if origin is not None and origin.late:

@@ -1,4 +1,4 @@
-"""Describe a file that nothing owns, and what Python does with it."""
+"""Describe a file without an owner, and what Python does with it."""
 
 import posixpath
 from typing import Final
@@ -11,12 +11,12 @@ from lockml.inventory.results import SurveyResults
 
 __all__ = ["LooseFiles", "describe_loose", "has_late_files", "is_left_behind", "is_of_layers", "tell_startup"]
 
-_LEFT_BEHIND: Final = "~"  # begins the names that pip gives to what it is about to replace: no module can be called so
-_NOTHING: Final = "nothing that is installed accounts for"
+_LEFT_BEHIND: Final = "~"  # the prefix of what pip is about to replace: no module can have such a name
+_NOTHING: Final = "no installed package accounts for"
 
 
 def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = None) -> tuple[DeviationKind, str]:
-    """Return the kind of a file, or of a folder with *files*, and what it means; *refused* is who may not own it.
+    """Return the kind of a file, or of a folder with *files*, and its meaning; *refused* is who may not own it.
 
     Raises UnreadableError.
     """
@@ -26,9 +26,9 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
         counted = "1 file" if files == 1 else f"{files} files"
         return "unattributed-file", f"{_NOTHING} this folder of {counted}"
     if tree.kind(path) == "missing":
-        return "unattributed-file", f"{because}; it leads nowhere, or is no file"
+        return "unattributed-file", f"{because}; it is a dangling link or not a file"
     if name.endswith(".pyc"):
-        return "bytecode", "a compiled module whose source is not there"
+        return "bytecode", "a compiled module without its source"
     if name.endswith(".pth"):
         lines = text_lines(tree.read(path, MAX_PTH) or b"")
         runs = next((line.strip() for line in lines if line.startswith(("import ", "import\t"))), None)
@@ -40,7 +40,7 @@ def describe_loose(tree: FileTree, path: str, files: int, refused: str | None = 
 
 
 def is_left_behind(tree: FileTree, path: str) -> bool:
-    """Say whether a folder is of the image, and so what an interrupted pip left when it was built."""
+    """Return whether a folder belongs to the image: an interrupted pip left it behind during the build."""
     if not posixpath.basename(path).startswith(_LEFT_BEHIND) or tree.kind(path) != "folder":
         return False
     origin = tree.origin(path)
@@ -48,7 +48,7 @@ def is_left_behind(tree: FileTree, path: str) -> bool:
 
 
 def has_late_files(tree: FileTree, folder: str) -> bool:
-    """Say whether anything in *folder* came after the start; raises UnreadableError."""
+    """Return whether anything in *folder* was added after the start; raises UnreadableError."""
     waiting = [folder] if tree.kind(folder) == "folder" else []
     while waiting:
         current = waiting.pop()
@@ -63,7 +63,7 @@ def has_late_files(tree: FileTree, folder: str) -> bool:
 
 
 def is_of_layers(tree: FileTree, path: str, layers: int) -> bool:
-    """Say whether a file, or all of a folder, is as one of the lowest *layers* has it; raises UnreadableError."""
+    """Return whether a file, or an entire folder, comes from one of the lowest *layers*; raises UnreadableError."""
     waiting = [path] if layers else []
     while waiting:
         current = waiting.pop()
@@ -78,17 +78,17 @@ def is_of_layers(tree: FileTree, path: str, layers: int) -> bool:
 
 
 def tell_startup(tree: FileTree, environment: PythonEnvironment, results: SurveyResults) -> None:
-    """Record what Python runs or searches at every start, and nothing accounts for."""
+    """Record what Python runs or searches at every start without an owner."""
     for path in startup_files(tree, environment):
         detail = "Python runs it at every start: its folder is on the import path, and nothing accounts for it"
         results.deviate("unattributed-file", path, None, detail)
     for archive in environment.library_archives:
-        detail = "Python looks into this archive before its standard library, and nothing accounts for it"
+        detail = "Python searches this archive before its standard library, and nothing accounts for it"
         results.deviate("unattributed-file", archive, None, detail)
 
 
 class LooseFiles:
-    """What was found below a folder: how much has an owner, and what has none, as (path, files)."""
+    """The content of a folder: how much has an owner, and the rest as (path, files)."""
 
     __slots__ = ("inner", "loose", "owned")
 
@@ -96,16 +96,16 @@ class LooseFiles:
         self.owned = 0
         self.loose: list[tuple[str, int]] = []
         self.inner: list[tuple[str, int]] = []
-        """Those of the loose ones that lie beside files with an owner, below the folder that the walk began in."""
+        """The loose files next to files with an owner, below the folder where the walk began."""
 
     def join(self, other: "LooseFiles") -> None:
-        """Take in what is in a folder that counts as part of this one."""
+        """Add the content of a folder that counts as part of this one."""
         self.owned += other.owned
         self.loose += other.loose
         self.inner += other.inner
 
     def add(self, other: "LooseFiles", folder: str) -> None:
-        """Take in what is below *folder*; where nothing in it has an owner, it counts as one."""
+        """Add the content of *folder*; if nothing in it has an owner, it counts as one entry."""
         if other.loose and not other.owned:
             self.loose.append((folder, sum(files for _, files in other.loose)))
         else:

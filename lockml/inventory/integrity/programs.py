@@ -1,4 +1,4 @@
-"""List the programs of an environment that no distribution brought; they change nothing that Python imports."""
+"""List the programs of an environment that no distribution installed; they do not affect what Python imports."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ from lockml.inventory.results import SurveyResults
 
 __all__ = ["PRIVILEGED", "survey_programs"]
 
-PRIVILEGED: Final = "it runs with the rights of its owner or group, not of its user (set-user-ID, set-group-ID)"
+PRIVILEGED: Final = "it runs with the rights of its owner or group, not of its user (setuid, setgid)"
 _PYTHON: Final = re.compile(r"python(?:3(?:\.\d+t?)?)?")
 _USUAL: Final = re.compile(
     r"(?:python|pypy)[\d.]*t?(?:-config)?|(?:de)?activate[\w.]*|Activate\.ps1|pydoc(?:\.bat)?|\.gitignore"
@@ -23,7 +23,7 @@ _SHOWN: Final = 5
 def survey_programs(
     tree: FileTree, environment: PythonEnvironment, results: SurveyResults, owned: Collection[str]
 ) -> None:
-    """Record what the ``bin`` of a virtual environment has beside what is *owned*; raises UnreadableError."""
+    """Record what the ``bin`` of a virtual environment has besides *owned* files; raises UnreadableError."""
     folders = [f"{environment.prefix}/bin"] if environment.virtual else []
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))
@@ -40,15 +40,15 @@ def survey_programs(
                 more.append(entry.name)
         if more and environment.virtual and folder == tree.resolve(f"{environment.prefix}/bin"):
             shown = ", ".join(more[:_SHOWN]) + (", …" if len(more) > _SHOWN else "")
-            results.remark(f"{len(more)} programs in {folder} that no distribution brought: {shown}")
+            results.remark(f"{len(more)} programs in {folder} that no distribution installed: {shown}")
 
 
 def _tell_other(tree: FileTree, results: SurveyResults, path: str, environment: PythonEnvironment) -> None:
-    """Record a python beside the environment's that is another program and runs something else."""
+    """Record a python next to the environment's that is a different program."""
     if tree.kind(path) != "file" or not path.startswith(f"{tree.resolve(environment.prefix)}/"):
         return
     origin = tree.origin(path)
-    detail = f"it is another program than {environment.program}, which the environment's python is"
+    detail = f"it is not the environment's python, {environment.program}, but a different program"
     if origin is not None and origin.late:
         results.deviate("modified", path, "python", detail)
     else:

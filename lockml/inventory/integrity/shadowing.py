@@ -1,7 +1,7 @@
-"""Find modules that hide an installed project's or the library's from further up the import path.
+"""Find modules earlier on the import path that hide a module of an installed project or of the library.
 
-What the finder takes first: Python's tutorial, "The Module Search Path"; a folder without an ``__init__`` hides nothing
-(PEP 420), and no file hides what is built in or frozen (Lib/importlib, Python/frozen.c).
+The order of search: Python's tutorial, "The Module Search Path"; a folder without an ``__init__`` hides nothing
+(PEP 420), and no file hides a built-in or frozen module (Lib/importlib, Python/frozen.c).
 """
 
 import io
@@ -19,14 +19,14 @@ from lockml.inventory.proof import Proof
 __all__ = ["Shadow", "find_shadows", "startup_files"]
 
 _MODULE: Final = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\.py|\.pyc|(?:\.[\w-]+)?\.so)")
-# what Python imports at its start, by itself or for the .pth files of tools
+# what Python imports at startup, by itself or for the .pth files of tools
 _STARTUP: Final = ("sitecustomize", "usercustomize", "_virtualenv", "_distutils_hack", "PEX_EXTRA_SYS_PATH")
 _MAX_ARCHIVE: Final = 64 << 20
 _END_OF_ZIP: Final = b"PK\x05\x06"
 _MAX_SOURCE: Final = 8 << 20
 _MAX_COMPARED: Final = 2000  # files of a package
 _LIBRARY: Final = "python"
-# Names that no file on the path can take: sys.builtin_module_names of CPython 3.8 to 3.14 on Linux, and what is frozen.
+# Names that no file can take: sys.builtin_module_names of CPython 3.8 to 3.14 on Linux, and frozen modules.
 _BUILT_IN: Final = frozenset(
     [
         "_abc",
@@ -124,7 +124,7 @@ _FROZEN_SINCE_3_11: Final = frozenset(
 
 
 class Shadow(Struct, frozen=True, kw_only=True):
-    """A module at *path* that hides one of *owner*, ``python`` for the library; *counts* says whether as drift."""
+    """A module at *path* that hides one of *owner*, ``python`` for the library; *counts* says whether it is drift."""
 
     path: str
     owner: str
@@ -133,7 +133,7 @@ class Shadow(Struct, frozen=True, kw_only=True):
 
 
 def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -> Iterator[Shadow]:
-    """Yield each module that hides one of an installed distribution, or of the standard library.
+    """Yield each module that hides one of an installed distribution or of the standard library.
 
     A project's other copies are not reported here: they are distributions themselves. Raises UnreadableError.
     """
@@ -146,20 +146,20 @@ def find_shadows(tree: FileTree, environment: PythonEnvironment, proof: Proof) -
         own = {name for each, names in brought if each.site_folder == folder for name in names}
         yield from _before_all(tree, folder, why, {name: o for name, o in owners.items() if name not in own}, standard)
     for folder in environment.path_folders:
-        yield from _before_library(tree, folder, "PYTHONPATH names where it is", standard)
+        yield from _before_library(tree, folder, "its folder is on PYTHONPATH", standard)
 
 
 def _script_folders(tree: FileTree, environment: PythonEnvironment) -> Iterator[tuple[str, str]]:
-    """Yield the folders of scripts that are not the environment's own: each is the first of its scripts' path."""
+    """Yield the script folders outside the environment: each is first on the path of its scripts."""
     known = {folder for folder, _ in environment.first_folders}
     if not known:
-        return  # PYTHONSAFEPATH, or not a subject that is started
+        return  # PYTHONSAFEPATH, or a subject that is not started
     found = {
         tree.resolve(f"{each.site_folder}/../../../bin")
         for each in environment.distributions
         if any(row.path.startswith("../../../bin/") for row in each.record or ())
     }
-    yield from ((folder, "it is in a folder of scripts, which they look at first") for folder in sorted(found - known))
+    yield from ((folder, "it is in a folder of scripts, which they search first") for folder in sorted(found - known))
 
 
 def _on_the_path(
@@ -168,10 +168,10 @@ def _on_the_path(
     brought: Sequence[tuple[InstalledDistribution, frozenset[str]]],
     proof: Proof,
 ) -> Iterator[Shadow]:
-    """Yield what a folder hides of those further down; what is not locked may hide nothing of what is.
+    """Yield what a folder hides in later ones; unlocked projects may not hide locked ones.
 
-    The user's own project may be used from where it is worked on, wherever else it is installed; the finder of an
-    editable one may not, as Python runs it at every start.
+    The user's own project may be used from its working folder even if it is installed elsewhere; the finder of an
+    editable one may not be hidden, as Python runs it at every start.
     """
     projects = proof.projects
     folders = (*environment.archives, *environment.site_folders)
@@ -185,7 +185,7 @@ def _on_the_path(
         here = [(each, names) for each, names in brought if each.site_folder == folder]
         own = {name for _, names in here for name in names}
         own_locked = {name for each, names in here if each.name in projects for name in names}
-        # within a library folder a survey finds whatever has no owner; in one of PYTHONPATH it is somebody's own
+        # the survey finds files without an owner in library folders; those on PYTHONPATH are the user's own
         somebodys = folder in environment.path_folders
         rows = (row for each, _ in here for row in each.record or ()) if somebodys else ()
         listed = {above for row in rows for above in _with_folders(row.path)}
@@ -207,7 +207,7 @@ def _before_all(
     owners: Mapping[str, InstalledDistribution],
     standard: frozenset[str],
 ) -> Iterator[Shadow]:
-    """Yield what *folder*, the first of the path, hides: locked projects' modules, and the standard library's."""
+    """Yield what *folder*, first on the path, hides: modules of locked projects and of the standard library."""
     for name, path in _modules_below(tree, folder, _namespaces(owners), owners):
         owner = owners.get(name)
         same = owner is not None and _is_copy(tree, path, f"{owner.site_folder}/{_inside(path, folder)}")
@@ -223,17 +223,17 @@ def _before_library(tree: FileTree, folder: str, why: str, standard: frozenset[s
             places = [folder] if tree.kind(folder) == "file" else [path, *_inits(tree, path)]
             origins = [tree.origin(tree.resolve(place)) for place in places]
             late = any(origin is not None and origin.late for origin in origins)
-            detail = f"it has the name of a module of the standard library, and Python may import it instead: {why}"
+            detail = f"it has the name of a standard library module, and Python may import it instead: {why}"
             yield Shadow(path=path, owner=_LIBRARY, detail=detail, counts=late)
 
 
 def _inits(tree: FileTree, path: str) -> Iterator[str]:
-    """Yield what makes a folder a package: the folder may be of another time than that."""
+    """Yield the file that makes a folder a package: the folder may have another time."""
     return (f"{path}/{name}" for name in tree.names(path) if _is_init(name))
 
 
 def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozenset[str]:
-    """Return the names of the standard library that a file can take."""
+    """Return the module names of the standard library that a file can hide."""
     folder = environment.library
     if folder is None:
         return frozenset()
@@ -244,7 +244,7 @@ def _standard_modules(tree: FileTree, environment: PythonEnvironment) -> frozens
 
 
 def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[str]:
-    """Yield what Python runs at every start from folders and archives that nothing else is said of."""
+    """Yield what Python runs at every start from folders and archives that are not reported otherwise."""
     named = (*environment.archives, *environment.path_folders, *environment.linked_folders)
     for folder in dict.fromkeys(named):
         yield from (path for name, path in _modules_in(tree, folder) if name in _STARTUP)
@@ -253,7 +253,7 @@ def startup_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[st
 def _modules_in(tree: FileTree, folder: str, wanted: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
     """Yield the modules in a folder or an archive by name; a folder without an __init__ hides nothing (PEP 420).
 
-    Nothing is read of packages that are not *wanted*: of /proc, where the folder is the root.
+    Packages that are not *wanted* are not read, such as /proc if the folder is the root.
     """
     if tree.kind(folder) != "folder":
         if any(tree.kind(above) == "file" for above in _with_folders(folder)):
@@ -277,21 +277,21 @@ def _inside(path: str, folder: str) -> str:
 
 
 def _with_folders(path: str) -> Iterator[str]:
-    """Yield *path* and the folders that it lies in."""
+    """Yield *path* and the folders above it."""
     while path:
         yield path
         path = path.rpartition("/")[0]
 
 
 def _namespaces(names: Iterable[str]) -> frozenset[str]:
-    """Return the folders, each with a slash, that the *names* of modules lie in: packages without an __init__."""
+    """Return the folders, each with a slash, of the module *names*: packages without an __init__."""
     return frozenset(f"{name.rpartition('/')[0]}/" for name in names if "/" in name)
 
 
 def _modules_below(
     tree: FileTree, folder: str, spaces: Iterable[str], wanted: Collection[str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the same as `_modules_in`, and what lies in the namespaces *spaces* of the folder, with its way there."""
+    """Yield the same as `_modules_in`, and the modules in the namespaces *spaces* of the folder, with their paths."""
     yield from _modules_in(tree, folder, wanted)
     for space in sorted(spaces):
         inside = f"{folder.rstrip('/')}/{space.rstrip('/')}"
@@ -314,8 +314,8 @@ def _modules_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
             names = opened.namelist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         if _END_OF_ZIP not in content:
-            return  # Python passes over what is no archive
-        raise UnreadableError(archive, f"it may be a zip archive, and cannot be read as one ({error})") from error
+            return  # Python skips what is not an archive
+        raise UnreadableError(archive, f"it may be a zip archive, but cannot be read as one ({error})") from error
     for name in dict.fromkeys(each.removeprefix(inner) for each in names if each.startswith(inner)):
         top, slash, rest = name.partition("/")
         match = _MODULE.fullmatch(top)
@@ -326,7 +326,7 @@ def _modules_in_archive(tree: FileTree, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_copy(tree: FileTree, path: str, other: str) -> bool:
-    """Say whether a module or a package has the very files of another one."""
+    """Return whether a module or a package has exactly the files of another one."""
     waiting, compared = [(path, other)], 0
     try:
         while waiting:
@@ -346,7 +346,7 @@ def _is_copy(tree: FileTree, path: str, other: str) -> bool:
 
 
 def _has_late_code(tree: FileTree, path: str) -> bool:
-    """Say whether a copy has compiled modules that came later than its sources: Python loads them instead of those."""
+    """Return whether a copy has compiled modules added after its sources, which Python loads instead."""
     waiting = [path] if tree.kind(path) == "folder" else []
     cached = f"{posixpath.dirname(path)}/__pycache__"
     module = posixpath.basename(path).partition(".")[0]
@@ -368,9 +368,9 @@ def _is_init(name: str) -> bool:
 
 
 def _modules(distribution: InstalledDistribution) -> Iterator[str]:
-    """Yield the names that the distribution's RECORD brings to import; in a namespace, with the way there.
+    """Yield the import names that the distribution's RECORD provides; in a namespace, with the path.
 
-    A package without an __init__ is a namespace (PEP 420): other projects, and other folders, add to it.
+    A package without an __init__ is a namespace (PEP 420): other projects and folders add to it.
     """
     inside: dict[tuple[str, ...], list[str]] = {}
     for folder, names in _listed_names(distribution).items():
@@ -389,7 +389,7 @@ def _modules(distribution: InstalledDistribution) -> Iterator[str]:
 
 
 def _listed_names(distribution: InstalledDistribution) -> dict[str, list[str]]:
-    """Return the names that a RECORD lists in and below the library folder, by the folder that they lie in."""
+    """Return the names that a RECORD lists in and below the library folder, by folder."""
     listed: dict[str, list[str]] = {}
     for row in distribution.record or ():
         folder, _, name = row.path.rpartition("/")

@@ -1,7 +1,7 @@
-"""The standard library of an environment: where it is, and what proves its files.
+"""Locate the standard library of an environment, and decide what proves its files.
 
-By the lists of the package that brought it (`owners`); where none has it, as in images that build their Python, by the
-layer that brought it: what came later is not of it.
+It is proven by the lists of its package (`owners`) or, if there is none, as in images that build their Python, by the
+layer that added it: files added later do not belong to it.
 """
 
 from collections.abc import Collection
@@ -11,11 +11,13 @@ from lockml.inventory.file_tree import FileTree, Origin
 
 __all__ = ["Library"]
 
-_LEFT_ALONE: Final = 0.1  # of the modules, by an upgrade: what belongs to another package, or is a link into /etc
+_LEFT_ALONE: Final = (
+    0.1  # share of the modules that an upgrade replaces: some belong to other packages, or are links into /etc
+)
 
 
 class Library:
-    """The standard library in *folder*, "" where there is none; *listed* holds what package managers list."""
+    """The standard library in *folder*, "" if there is none; *listed* holds what package managers list."""
 
     def __init__(self, tree: FileTree, folder: str | None, listed: Collection[str]) -> None:
         self.folder = folder or ""
@@ -26,18 +28,18 @@ class Library:
 
     @property
     def provable(self) -> bool:
-        """Whether anything says what must be in it."""
+        """Whether anything says what it must contain."""
         return bool(self.folder) and (self._listed or self._first is not None)
 
     def contains(self, path: str) -> bool:
-        """Say whether *path* is of the library, and not of a project that is installed below it."""
+        """Return whether *path* belongs to the library rather than to a project installed below it."""
         inside = path.startswith(f"{self.folder}/") if self.folder else False
         return inside and not path.startswith((f"{self.folder}/site-packages/", f"{self.folder}/dist-packages/"))
 
     def by_layer(self, path: str) -> bool:
-        """Say whether a file that no list has came with the library itself, or before it.
+        """Return whether an unlisted file was added with the library itself, or before it.
 
-        Where a layer upgrades the library and removes the lists, what the upgrade leaves alone is of a layer below.
+        If a layer upgrades the library and removes the lists, unchanged files are from a layer below.
         """
         origin = self._tree.origin(path)
         if self._listed or origin is None or self._first is None:
@@ -45,14 +47,14 @@ class Library:
         return origin.order == self._first.order or (origin.order < self._first.order and self._is_upgrade())
 
     def leads_out(self, path: str, real_path: str) -> bool:
-        """Say whether a link of the library leads to a *real_path* that is not there: small images lack /etc/python3.
+        """Return whether a link of the library leads to a missing *real_path*: small images lack /etc/python3.
 
-        Nothing runs by it, until something is there: that is found as what it is.
+        Nothing runs through it until a file appears there, which is then judged itself.
         """
         return self.contains(path) and self.by_layer(path) and self._tree.kind(real_path) == "missing"
 
     def _is_upgrade(self) -> bool:
-        """Say whether a layer replaced the library as a whole, and not a few files of it."""
+        """Return whether a layer replaced the entire library rather than a few files."""
         if self._upgraded is None:
             names = (name for name in self._tree.names(self.folder) if name.endswith(".py"))
             origins = [self._tree.origin(f"{self.folder}/{name}") for name in names]
@@ -61,22 +63,22 @@ class Library:
         return self._upgraded
 
     def replaced(self, path: str) -> Origin | None:
-        """Return what put another file in the place of one of the library, None where nothing did."""
+        """Return what replaced a file of the library, None if nothing did."""
         origin = self._tree.origin(path)
         return origin if origin is not None and origin.replaces else None
 
     def changed_after_start(self, path: str) -> Origin | None:
-        """Return what brought the file at *path* of the library, if that was after the image was made."""
+        """Return what added the file at *path* of the library, if that was after the image was built."""
         origin = self._tree.origin(path) if self.contains(path) else None
         return origin if origin is not None and origin.late else None
 
     def is_late(self, path: str) -> bool:
-        """Say whether the file at *path* came after the image was made, and the library did not."""
+        """Return whether the file at *path* was added after the image was built, but the library was not."""
         origin = self._tree.origin(path)
         late = origin is not None and origin.late
         return late and not (self._first is not None and self._first.late)
 
     def is_replaced_alone(self, path: str) -> bool:
-        """Say whether a later layer than the library's put another file in the place of the one at *path*."""
+        """Return whether a later layer than the library's replaced the file at *path*."""
         origin = self._tree.origin(path)
         return origin is not None and origin.replaces and (self._first is None or origin.order > self._first.order)

@@ -1,7 +1,7 @@
 """Survey every file that an environment's Python can import.
 
-Each file is held against what owns it: RECORD (PEP 376, PEP 627), the lists of package managers, for the standard
-library also the layer that brought it.
+Each file is compared with its owner: RECORD (PEP 376, PEP 627), the lists of package managers and, for the standard
+library, the layer that added it.
 """
 
 import posixpath
@@ -53,9 +53,9 @@ def survey_files(
     proof: Proof,
     anchored: int = 0,
 ) -> FileSurvey:
-    """Compare the files of *environment* with what owns them, *listed* by package managers (`owners.listed_files`).
+    """Compare the files of *environment* with their owners, *listed* by package managers (`owners.listed_files`).
 
-    *anchored* is how many of the lowest layers are known to be the locked base image's.
+    *anchored* is how many of the lowest layers are known to belong to the locked base image.
     """
     results = SurveyResults(tree)
     try:
@@ -75,7 +75,7 @@ def survey_files(
     results.attempt(lambda: survey_programs(tree, environment, results, survey.owned))
     results.attempt(lambda: survey_activation(tree, environment, results))
     results.attempt(lambda: survey_application(tree, environment, results))
-    if not environment.alone:  # whose loader would it be
+    if not environment.alone:  # a folder on this machine has no loader of its own
         results.attempt(lambda: survey_native(tree, environment, results, survey.packages, anchored))
     survey_of_all = results.survey()
     try:
@@ -86,7 +86,7 @@ def survey_files(
 
 
 class _Survey:
-    """Walks the import path once, and hands out what must be hashed on the way."""
+    """A single walk over the import path that yields what must be hashed."""
 
     compiled: CompiledModules
     base_layers = 0
@@ -116,11 +116,11 @@ class _Survey:
 
     @property
     def owned(self) -> Collection[str]:
-        """The paths that something owns."""
+        """The paths that have an owner."""
         return self._expected.keys()
 
     def jobs(self) -> Iterator[_Job]:
-        """Yield the path of each file that must be hashed, and by which algorithm."""
+        """Yield the path and the algorithm of each file to hash."""
         environment = self._environment
         for archive in environment.archives:
             self._results.add_application(archive)
@@ -135,7 +135,7 @@ class _Survey:
             yield from self._root(self._library.folder)
             self._removed_of_library()
         elif self._library.folder:
-            self._results.mark_unproven(self._library.folder, "nothing says what the standard library must be")
+            self._results.mark_unproven(self._library.folder, "nothing says what the standard library must contain")
             self._results.limit("stdlib-unproven", self._library.folder)
         yield from hold_program(environment, self._expected, self._library, self.packages, self.judgement)
         for prefix in filter(None, environment.cache_prefixes):
@@ -151,7 +151,7 @@ class _Survey:
                 self._results.remark(f"{shadow.path}: {shadow.detail}")
 
     def _root(self, folder: str, *, reported: bool = True) -> Iterator[_Job]:
-        """Walk one folder of the import path; what has no owner in it is *reported*, or else the user's own."""
+        """Walk one folder of the import path; files without an owner are *reported*, or else the user's own."""
         found = yield from self._walk(folder, 0)
         for path, files in found.loose if reported else found.inner:
             if is_left_behind(self._tree, path):
@@ -159,7 +159,7 @@ class _Survey:
                 self._results.remark(f"{path}: left behind by an interrupted pip; nothing can import it")
                 continue
             owner = self._dist_infos.get(path)
-            if owner is not None:  # it is judged as what it is, a distribution whose RECORD lists another folder
+            if owner is not None:  # judged as a distribution whose RECORD lists another folder
                 self._results.account(owner, "metadata", 0)
                 continue
             if path not in self.claims.refused and is_of_layers(self._tree, path, self.base_layers):
@@ -175,14 +175,14 @@ class _Survey:
             self._results.deviate(kind, path, None, detail, files=files)
 
     def _has_source(self, path: str) -> bool:
-        """Say whether a compiled module has its source beside it."""
+        """Return whether a compiled module has its source next to it."""
         folder, _, name = path.rpartition("/")
         compiled = parse_compiled_name(name)
         source = f"{posixpath.dirname(folder)}/{compiled.module}.py" if compiled is not None else f"{path[:-1]}"
         return self._tree.kind(source) == "file"
 
     def _walk(self, folder: str, depth: int) -> Generator[_Job, None, LooseFiles]:
-        """Walk *folder*; one that cannot be read or is too deep is a problem of its own."""
+        """Walk *folder*; one that cannot be read or is too deep is recorded as a problem."""
         found = LooseFiles()
         if depth > _MAX_DEPTH:
             self._results.problem(UnreadableError(folder, f"folders nested deeper than {_MAX_DEPTH}"))
@@ -219,7 +219,7 @@ class _Survey:
         return found
 
     def _entries(self, folder: str) -> tuple[Entry, ...]:
-        """Return what is in *folder*; one that cannot be read is a problem, and nothing in it is looked at."""
+        """Return the entries of *folder*; one that cannot be read is recorded as a problem and skipped."""
         try:
             return self._tree.entries(folder)
         except UnreadableError as error:
@@ -227,7 +227,7 @@ class _Survey:
             return ()
 
     def _followed(self, path: str, entry: Entry) -> Entry | None:
-        """Return the facts of a file, of a link those of the file that it leads to; None for what is neither."""
+        """Return the facts of a file or of a link's target; None for anything else."""
         if entry.kind != "link":
             return entry if entry.kind == "file" else None
         folder, _, name = self._tree.resolve(path).rpartition("/")
@@ -235,7 +235,7 @@ class _Survey:
         return target._replace(name=entry.name, kind="link") if target is not None else None
 
     def _look_at(self, path: str, entry: Entry, found: LooseFiles) -> Iterator[_Job]:
-        """Account for one file, or hand out what must be hashed for that."""
+        """Account for a file, or yield what must be hashed to do so."""
         try:
             real_path = self._tree.resolve(path) if entry.kind == "link" else path
             if entry.kind == "other" or (real_path != path and self._tree.kind(real_path) != "file"):
@@ -271,7 +271,7 @@ class _Survey:
             self._results.problem(error)
 
     def _look_at_strange(self, path: str, entry: Entry, found: LooseFiles) -> None:
-        """Account for what is no file: a link to none, a device."""
+        """Account for what is not a file: a dangling link, a device."""
         real_path = self._tree.resolve(path) if entry.kind == "link" else path
         if real_path != path and self._library.leads_out(path, real_path):
             found.owned += 1
@@ -287,10 +287,10 @@ class _Survey:
     def _fault(
         self, path: str, real_path: str, expected: Collection[Expected] | None, *, of_library: bool
     ) -> str | None:
-        """Return why a file is drift whatever it hashes to: it is not the image's, or its package is not whole."""
+        """Return why a file is drift regardless of its hash: it changed, or its package changed in part."""
         late = self._library.changed_after_start(path) if of_library else None
         if late is not None and (expected is not None or late.replaces):
-            return "a file of the standard library is not the image's"
+            return "a file of the standard library changed since the image was built"
         if expected is None:
             replaced = of_library and self._library.replaced(path)
             return "it did not come with the standard library" if replaced else None
@@ -298,7 +298,7 @@ class _Survey:
         return self.packages.fault(real_path, first) if first.basis in LISTS else None
 
     def _look_at_compiled(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
-        """Judge a compiled module by its source; say False for what is none, or has no source with an owner."""
+        """Judge a compiled module by its source; return False for other files, or if no source has an owner."""
         name = parse_compiled_name(entry.name)
         if name is None:
             return self._look_at_machine_code(path, entry, siblings, found)
@@ -307,7 +307,7 @@ class _Survey:
         source = siblings.get(f"{name.module}.py")
         if source is not None and source.kind == "link" and self._tree.kind(source_path) == "missing":
             source = None
-        if source is None:  # whether its source has an owner is reported of the source; none is loaded without it
+        if source is None:  # a missing owner is reported for the source; nothing is loaded without it
             found.owned += source_path in self._expected
             owners = self._expected.get(source_path)
             self.compiled.leave_out(owners[0].owner if owners else "installers", entry.size)
@@ -324,7 +324,7 @@ class _Survey:
         return True
 
     def _look_at_machine_code(self, path: str, entry: Entry, siblings: Mapping[str, Entry], found: LooseFiles) -> bool:
-        """Account for what numba, if it is there, keeps of a module with an owner; say False for anything else."""
+        """Account for what numba, if installed, caches of a module with an owner; return False for anything else."""
         module = module_of_machine_code(entry.name) if self._has_numba else None
         source = siblings.get(f"{module}.py") if module is not None else None
         real_path = f"{posixpath.dirname(posixpath.dirname(path))}/{module}.py"
@@ -335,7 +335,7 @@ class _Survey:
         return owner is not None
 
     def _owner_of_source(self, path: str, entry: Entry) -> str | None:
-        """Return who owns the source at *path*, None where nobody does."""
+        """Return the owner of the source at *path*, None if it has none."""
         real_path = self._tree.resolve(path) if entry.kind == "link" else path
         owners = self._expected.get(path) or self._expected.get(real_path)
         if owners is None and self._library.contains(path) and self._library.by_layer(real_path):
@@ -356,14 +356,14 @@ class _Survey:
         if name.tag in self._cache_tags and level is not None:
             self.compiled.judge(path, entry, (real_path, facts), owner, level)
         elif name.tag in self._cache_tags and _OPTIMISED.fullmatch(name.rest):
-            detail = "Python loads it where it is started with as many -O, and nobody ships such modules"
+            detail = "Python loads it if started with that -O level, and no package ships such modules"
             self._results.deviate("bytecode", path, owner, detail)
-        else:  # Python does not look here
+        else:  # Python does not search here
             self._results.account(owner, "bytecode", entry.size)
 
     def _caches(self, prefix: str) -> None:
-        """Judge the compiled modules below PYTHONPYCACHEPREFIX, where Python looks for no other (PEP 3147, 3.8)."""
-        waiting = [""]  # Python appends the folder of the source as its import path has it, links and all
+        """Judge the compiled modules below PYTHONPYCACHEPREFIX, the only place that Python searches (PEP 3147, 3.8)."""
+        waiting = [""]  # Python appends the source's folder as the import path has it, including links
         while waiting:
             below = waiting.pop()
             folder = self._tree.resolve(below or "/").rstrip("/")
@@ -379,7 +379,7 @@ class _Survey:
                     self._judge_compiled(f"{prefix}{below}/{entry.name}", entry, name, (real_path, source), owner)
 
     def _removed_of_library(self) -> None:
-        """Record what the image has of the library and the subject no longer: other modules take its place."""
+        """Record library files that the image has and the subject lacks: other modules take their place."""
         for path, each in self._expected.items():
             unseen = self._library.contains(path) and path not in self._seen_of_library
             listed = unseen and each[0].basis in LISTS
@@ -387,7 +387,7 @@ class _Survey:
                 self._results.remove(path, "python")
 
     def _listed_elsewhere(self) -> Iterator[_Job]:
-        """Look at what RECORDs list outside the library folders, scripts and data, and for what is not there."""
+        """Check what RECORDs list outside the library folders, scripts and data, and what is missing."""
         for path, expected in self._unseen.items():
             try:
                 if self._tree.kind(path) == "file":

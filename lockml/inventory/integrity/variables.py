@@ -1,7 +1,7 @@
-"""Find the variables, and the files with the same effect, that change what Python loads from where.
+"""Find the variables, and files with the same effect, that change what Python loads and from where.
 
-Python: "Command line and environment", Modules/getpath.py; the loader: ld.so(8). Settings that change nothing of what
-is loaded, or that the inventory follows, are none.
+Python: "Command line and environment", Modules/getpath.py; the loader: ld.so(8). Settings that do not change
+what is loaded, or that the inventory follows, are not reported.
 """
 
 import posixpath
@@ -21,7 +21,7 @@ from lockml.inventory.reading import MAX_PTH
 
 __all__ = ["find_settings"]
 
-_EVERY_PROGRAM: Final = "every program loads it at its start, and nothing accounts for it"
+_EVERY_PROGRAM: Final = "every program loads it at startup, and nothing accounts for it"
 _PRELOADS: Final[Mapping[str, str]] = {
     "LD_PRELOAD": _EVERY_PROGRAM,
     "LD_AUDIT": _EVERY_PROGRAM,
@@ -46,9 +46,9 @@ def find_settings(
     proof: Proof,
     anchored: int,
 ) -> Iterator[Deviation]:
-    """Yield a deviation for each setting that changes what *environment* loads, however it is started by *runtimes*.
+    """Yield a deviation for each setting that changes what *environment* loads in any of its starts, *runtimes*.
 
-    *proof* says which RECORDs are true, *anchored* how many layers are those of the locked base image.
+    *proof* says which RECORDs are proven, *anchored* how many layers belong to the locked base image.
     Raises UnreadableError.
     """
     seen: set[tuple[str, str]] = set()
@@ -67,11 +67,11 @@ def find_settings(
     preloaded = (tree.read(_PRELOAD_FILE, MAX_PTH) or b"").decode("utf-8", "replace")
     foreign = [each for each in _paths(preloaded) if not is_owned(each)]
     if foreign:
-        detail = f"every program loads {', '.join(foreign)} at its start, and nothing accounts for that"
+        detail = f"every program loads {', '.join(foreign)} at startup, and nothing accounts for it"
         yield _deviation("ld.so.preload", detail, path=_PRELOAD_FILE, found=preloaded.strip())
     yield from _of_libraries(tree, environment, runtimes, is_owned)
     for path, owner in hidden_scripts(tree, environment, runtimes, proof):
-        detail = f"PATH has it before the script of {owner} of the same name, and it is not the image's"
+        detail = f"PATH finds it before {owner}'s script of the same name, and it changed since the image was built"
         yield _deviation(owner, detail, path=path)
 
 
@@ -82,36 +82,36 @@ def _deviation(name: str, detail: str, *, path: str = "", found: str | None = No
 def _of_python(variables: Mapping[str, str], environment: PythonEnvironment) -> Iterator[tuple[str, str, str]]:
     home = variables.get("PYTHONHOME", "")
     if home and home.rstrip("/") not in _own_homes(environment):
-        yield "PYTHONHOME", home, "Python takes its standard library from there"
+        yield "PYTHONHOME", home, "Python loads its standard library from there"
     folder = variables.get("PYTHONPLATLIBDIR", "")
     if folder and folder not in _LIBRARY_FOLDERS:
-        yield "PYTHONPLATLIBDIR", folder, "Python looks for libraries in folders of that name"
+        yield "PYTHONPLATLIBDIR", folder, "Python searches for libraries in folders of that name"
     if startup := variables.get("PYTHONSTARTUP", ""):
-        yield "PYTHONSTARTUP", startup, "an interactive Python runs it at its start"
+        yield "PYTHONSTARTUP", startup, "an interactive Python runs it at startup"
     warnings = variables.get("PYTHONWARNINGS", "")
     if any(_imports(action) for action in warnings.split(",")):
-        yield "PYTHONWARNINGS", warnings, "Python imports the module of the category at its start"
+        yield "PYTHONWARNINGS", warnings, "Python imports the category's module at startup"
     for name in _OF_PEX:
         if folders := variables.get(name, ""):
-            yield name, folders, "a script of pex adds it to the import path"
+            yield name, folders, "a pex script adds it to the import path"
     if variables.get("--check-hash-based-pycs") == "never":
-        yield "--check-hash-based-pycs", "never", "Python loads compiled modules whatever their sources say"
+        yield "--check-hash-based-pycs", "never", "Python loads compiled modules regardless of their sources"
     level = variables.get("PYTHONOPTIMIZE", "")
     if level.strip().isdigit() and int(level[:6]) > _MAX_OPTIMISATION:
-        yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which nobody ships"
+        yield "PYTHONOPTIMIZE", level, f"Python loads compiled modules named .opt-{level}, which no package ships"
 
 
 def _of_builds(
     tree: FileTree, variables: Mapping[str, str], environment: PythonEnvironment
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what sysconfig takes another build's facts by: a module that it imports."""
+    """Yield the settings that make sysconfig describe another build: a module that it imports."""
     for name in _SYSCONFIG:
         module = variables.get(name, "")
         if module and tree.kind(f"{environment.library}/{module}.py") != "file":
             yield name, module, "Python's sysconfig imports the module of that name"
     for name in _OF_BUILDS:
         if folder := variables.get(name, ""):
-            yield name, folder, "Python's sysconfig takes the facts of its build from there"
+            yield name, folder, "Python's sysconfig reads the facts of its build from there"
 
 
 def _of_loader(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -123,15 +123,15 @@ def _of_loader(variables: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 def _of_libraries(
     tree: FileTree, environment: PythonEnvironment, runtimes: Sequence[Runtime], is_owned: Callable[[str], bool]
 ) -> Iterator[Deviation]:
-    """Yield each configuration by which a C library loads code that nothing accounts for."""
+    """Yield each configuration that makes a C library load code that nothing accounts for."""
     own = f"{environment.library_search}:{posixpath.dirname(environment.library or '')}"
     loaded = tuple(loader_folders(tree, own, big_endian=environment.big_endian))
     folders = frozenset((*loaded, *plugin_folders(tree, loaded, environment.plugin_folders)))
     for path, named in named_by_openssl(tree, environment, runtimes, folders, is_owned):
-        detail = f"Python's ssl and hashlib load {named} by it, and nothing accounts for that"
+        detail = f"it makes Python's ssl and hashlib load {named}, which nothing accounts for"
         yield _deviation("openssl.cnf", detail, path=path, found=named)
     for path, named in named_by_services(tree, loaded, is_owned):
-        detail = f"it is not the image's, and by it programs load {named}, which nothing accounts for"
+        detail = f"it changed since the image was built and makes programs load {named}, which nothing accounts for"
         yield _deviation("nsswitch.conf", detail, path=path, found=named)
 
 
@@ -147,31 +147,31 @@ def _imports(action: str) -> bool:
 
 
 def _of_files(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
-    """Yield the files beside the program that set its import path, and a home that is not the program's own."""
+    """Yield the files next to the program that set its import path, and a home that is not the program's own."""
     folders = [f"{environment.prefix}/bin"]
     if environment.program is not None:
         folders.append(posixpath.dirname(environment.program))
     for folder in dict.fromkeys(tree.resolve(each) for each in folders):
         for name in tree.names(folder):
             if name.endswith("._pth") and name.startswith("python"):
-                detail = "a Python of this name takes its whole import path from it"
+                detail = "a Python of this name reads its entire import path from it"
                 yield _deviation(name, detail, path=f"{folder}/{name}")
             elif name == "pybuilddir.txt":
-                detail = "Python takes its compiled modules from the folder that it names"
+                detail = "Python loads its compiled extension modules from the folder that it names"
                 yield _deviation(name, detail, path=f"{folder}/{name}")
         if tree.kind(f"{folder}/{_BUILD_LANDMARK}") == "file":
-            detail = "Python takes itself for one in its build folder, and its library from beside it"
+            detail = "Python assumes that it runs in its build folder, and loads its library from there"
             yield _deviation(_BUILD_LANDMARK, detail, path=f"{folder}/{_BUILD_LANDMARK}")
     yield from _moved_modules(tree, environment)
     yield from _late_settings(tree, environment)
     library = _library_of_program(tree, environment)
     if environment.virtual and library is not None and environment.library not in (None, library):
-        detail = f"its home leads to the standard library {environment.library}, and its program is of {library}"
+        detail = f"its home leads to the standard library {environment.library}, but its program belongs to {library}"
         yield _deviation("pyvenv.cfg", detail, path=f"{environment.prefix}/pyvenv.cfg", found=environment.library)
 
 
 def _moved_modules(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
-    """Yield the folders nearer to the program than the library's, which Python takes its compiled modules from."""
+    """Yield the folders closer to the program than the library's from which Python loads extension modules."""
     if environment.library is None:
         return
     base = posixpath.dirname(posixpath.dirname(environment.library))
@@ -180,7 +180,9 @@ def _moved_modules(tree: FileTree, environment: PythonEnvironment) -> Iterator[D
         folders.add(posixpath.dirname(environment.program))
     for folder in sorted(folders):
         for real_path in _nearer(tree, folder, environment.library):
-            yield _deviation("lib-dynload", "Python takes its compiled modules from this folder", path=real_path)
+            yield _deviation(
+                "lib-dynload", "Python loads its compiled extension modules from this folder", path=real_path
+            )
 
 
 def _nearer(tree: FileTree, folder: str, library: str) -> Iterator[str]:
@@ -197,7 +199,7 @@ def _nearer(tree: FileTree, folder: str, library: str) -> Iterator[str]:
 
 
 def _late_settings(tree: FileTree, environment: PythonEnvironment) -> Iterator[Deviation]:
-    """Yield the pyvenv.cfg of an environment that is the image's, if it changed after the start."""
+    """Yield the pyvenv.cfg of an environment from the image, if it changed after the start."""
     if not environment.virtual:
         return
     own = tree.origin(f"{environment.prefix}/bin/python3") or tree.origin(f"{environment.prefix}/bin/python")
@@ -205,11 +207,13 @@ def _late_settings(tree: FileTree, environment: PythonEnvironment) -> Iterator[D
         origin = tree.origin(path) if tree.kind(path) == "file" else None
         late = origin is not None and origin.late
         if late and own is not None and own.order < AFTER_START:
-            yield _deviation("pyvenv.cfg", "it decides where Python looks, and is not the image's", path=path)
+            yield _deviation(
+                "pyvenv.cfg", "it decides where Python searches, and it changed since the image was built", path=path
+            )
 
 
 def _library_of_program(tree: FileTree, environment: PythonEnvironment) -> str | None:
-    """Return the standard library near the real program, None where it is a copy in the environment itself."""
+    """Return the standard library near the real program, None if the program is a copy inside the environment."""
     program = environment.program
     if program is None or environment.library is None or program.startswith(f"{environment.prefix}/"):
         return None
@@ -225,7 +229,7 @@ def _paths(value: str) -> list[str]:
 
 
 def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: Proof, anchored: int) -> bool:
-    """Say whether a package, a proven RECORD or the base image brought what is preloaded."""
+    """Return whether a package, a proven RECORD or the base image provides what is preloaded."""
     if "/" not in path:
         loaded = loader_folders(tree, environment.library_search, big_endian=environment.big_endian)
         found = (f"{folder}/{path}" for folder in loaded)
@@ -234,7 +238,7 @@ def _is_owned(tree: FileTree, path: str, environment: PythonEnvironment, proof: 
             return False
     real_path = tree.resolve(path)
     if tree.kind(real_path) != "file":
-        return True  # the loader passes over what is not there
+        return True  # the loader skips missing files
     origin = tree.origin(real_path)
     if origin is not None and (origin.late or 0 < origin.order <= anchored):
         return origin.order < AFTER_START

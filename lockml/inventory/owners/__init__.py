@@ -1,1 +1,1 @@
-"""Say who may speak for a file: RECORDs, package lists, what installers always write."""
+"""Find the owners of files: RECORDs, package lists, and what installers always write."""

@@ -1,7 +1,7 @@
-"""Decide who may speak for which file: proven RECORDs first, then package lists, then other RECORDs.
+"""Decide which owner accounts for which file: proven RECORDs first, then package lists, then other RECORDs.
 
-RECORD: PEP 376, PEP 627. Anybody who can write to the subject can write a RECORD that nothing proves, so it speaks for
-what belongs to its own project alone: neither for the packages of proven ones nor for what Python runs at every start.
+RECORD: PEP 376, PEP 627. Anyone who can write to the subject can write an unproven RECORD, so it only accounts for
+files of its own project: neither for packages of proven projects nor for what Python runs at every start.
 """
 
 import posixpath
@@ -25,7 +25,7 @@ _Paths = dict[str, tuple[Expected, ...]]
 
 
 class Claims:
-    """What owners say of files by absolute path; *refused* says why a RECORD may not speak for a file that it lists.
+    """What owners say about files, by absolute path; *refused* says why a RECORD may not account for a listed file.
 
     *answerable* are the dist-infos that nothing proves, of projects that may be there all the same.
 
@@ -71,20 +71,20 @@ class Claims:
         self.records = spoken | self.records
 
     def tell_own(self, results: SurveyResults) -> None:
-        """Count the lock's own projects, as far as they are not in folders that count themselves."""
+        """Count the lock's own projects, except those in folders that are counted separately."""
         linked = (*self._environment.linked_folders, *self._environment.path_folders)
         for each in self._environment.distributions:
             if each.name in self._proof.own - self._proof.projects and each.site_folder not in linked:
                 results.limit("application-code", each.folder)
 
     def is_develop_link(self, path: str) -> bool:
-        """Say whether *path* leads to where one of the user's own projects is worked on; raises UnreadableError."""
+        """Return whether *path* leads to the working folder of a user's own project; raises UnreadableError."""
         return is_develop_link(self._tree, path, self._environment, self._proof.own)
 
     def _must_answer(self, tree: FileTree, distribution: InstalledDistribution) -> bool:
-        """Say whether what changed of an unproven *distribution* since the start is drift of its own.
+        """Return whether changes to an unproven *distribution* since the start are separate drifts.
 
-        One that came after the start as a whole, and is not locked, is reported as that.
+        An unlocked one that was added after the start is reported as a single drift.
         """
         named = self._proof.projects | self._proof.own
         if distribution.name in named or self._proof.tool_file(distribution, "", None) is not None:
@@ -97,7 +97,7 @@ class Claims:
         folder = self._folders[distribution.site_folder]
         for row in distribution.record or ():
             if row.path.endswith(".pyc") and "__pycache__/" in row.path:
-                continue  # judged by its source, whatever RECORD says
+                continue  # judged by its source, not by RECORD
             path = _absolute(folder, row.path)
             each = expected_of_row(distribution, row, basis)
             found[path] = (*found[path], each) if path in found else (each,)
@@ -107,7 +107,7 @@ class Claims:
             found[path] = (*found.get(path, ()), each)
 
     def _protect(self) -> None:
-        """Collect the modules and packages of what is proven, which no other RECORD may add to or hide."""
+        """Collect the modules and packages of proven projects, which no other RECORD may extend or hide."""
         self._modules: set[str] = set()
         self._packages: dict[str, tuple[Expected, ...]] = {}
         busy: set[str] = set()
@@ -124,7 +124,7 @@ class Claims:
         self._busy = busy
 
     def _may_speak(self, others: _Paths, listed: Mapping[str, Expected]) -> _Paths:
-        """Return the claims of unproven RECORDs that count; what is proven or listed needs none of them."""
+        """Return the claims of unproven RECORDs that count; proven or listed files need none."""
         by_folder = {each.folder: each for each in self._environment.distributions}
         fair_claims: _Paths = {}
         for path, claims in others.items():
@@ -144,11 +144,11 @@ class Claims:
     def _reason_against(
         self, path: str, claim: Expected, distribution: InstalledDistribution, others: _Paths
     ) -> str | None:
-        """Return why an unproven *distribution* may not speak for *path*, None where it may."""
-        only = f"only the RECORD of {distribution.name} accounts for it, which nothing proves"
+        """Return why an unproven *distribution* may not account for *path*, None if it may."""
+        only = f"only the RECORD of {distribution.name} accounts for it, and nothing proves that RECORD"
         tops = self._tops.get(distribution.name)
         if tops is not None and posixpath.relpath(path, posixpath.dirname(claim.source)).split("/")[0] not in tops:
-            return f"{only}, and the proven copy of it has nothing of that name"
+            return f"{only}; the proven copy has nothing of that name"
         library = self._environment.library
         site = max((each for each in self._sites if path.startswith(f"{each}/")), key=len, default=None)
         if site is None:
@@ -156,19 +156,19 @@ class Claims:
                 (f"{self._environment.prefix.rstrip('/')}/", f"{posixpath.dirname(claim.source)}/")
             )
             of_library = library is not None and path.startswith(f"{library}/")
-            return None if inside and not of_library else f"{only}, and it lies elsewhere"
+            return None if inside and not of_library else f"{only}; it is outside that project"
         relative = path.removeprefix(f"{site}/")
         of_tool = self._proof.tool_file(distribution, relative, claim.digest.hex() if claim.digest else None)
         if of_tool is not None:
-            return None if of_tool else f"{only}, and no release of it has this file"
+            return None if of_tool else f"{only}; no release has this file"
         if self._runs_at_start(path, relative, distribution):
-            return f"{only}, and Python runs it at every start"
+            return f"{only}; Python runs it at every start"
         return self._intrudes(path, site, claim, others, only)
 
     def _runs_at_start(self, path: str, relative: str, distribution: InstalledDistribution) -> bool:
-        """Say whether Python runs a file of a library folder at every start; of what is locked and built, it may.
+        """Return whether Python runs a file of a library folder at every start; locked and built projects may have one.
 
-        What is used where it is worked on has a .pth, in one of a few forms.
+        An editable project has a .pth, in one of a few forms.
         """
         top, slash, _ = relative.partition("/")
         starts = (not slash and top.endswith(".pth")) or top.partition(".")[0] in _AT_START
@@ -177,16 +177,16 @@ class Claims:
         return not (distribution.editable and top.endswith(".pth") and is_generated(self._tree, path))
 
     def _intrudes(self, path: str, site: str, claim: Expected, others: _Paths, only: str) -> str | None:
-        """Return why *path* is in a proven project's package, or before its module."""
+        """Return why *path* conflicts with a proven project: it is in its package, or hides its module."""
         module = _MODULE.fullmatch(posixpath.basename(path))
         folder = posixpath.dirname(path)
         if module is not None and self._is_taken(f"{folder}/{module['name']}"):
-            return f"{only}, and it hides a module of a proven project"
+            return f"{only}; it hides a module of a proven project"
         while folder != site:
             if folder in self._modules:
-                return f"{only}, and it hides a module of a proven project"
+                return f"{only}; it hides a module of a proven project"
             if folder in self._packages and not self._is_shared(folder, claim, others):
-                return f"{only}, and it lies in a package of a proven project"
+                return f"{only}; it is in a package of a proven project"
             folder = posixpath.dirname(folder)
         return None
 
@@ -194,9 +194,9 @@ class Claims:
         return name in self._modules or name in self._packages
 
     def _is_shared(self, folder: str, claim: Expected, others: _Paths) -> bool:
-        """Say whether a package is a namespace of several projects, each of which brings the same __init__ (PEP 420).
+        """Return whether a package is a namespace of several projects that all ship the same __init__ (PEP 420).
 
-        A package with modules of its own beside __init__ is none.
+        A package with modules besides __init__ is not one.
         """
         if folder in self._busy:
             return False
@@ -207,7 +207,7 @@ class Claims:
 
 
 def _absolute(folder: str, path: str) -> str:
-    """Return the absolute path of a row of a RECORD in the library *folder*."""
+    """Return the absolute path of a RECORD row in the library *folder*."""
     text = path.replace("\\", "/")
     if text.startswith("../../") and not text.startswith("../../../") and in_target_folder(folder):
         text = text.removeprefix("../../")  # pip moves scripts and data into the target folder

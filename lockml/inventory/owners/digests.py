@@ -1,7 +1,7 @@
 """Fill in the digests that an installer left empty in RECORD, from the files themselves.
 
-PDM writes ``sha256=,SIZE`` where it installs from its cache, with the size of a link where it makes links. Whether what
-is taken from the files is right, the identity decides.
+PDM writes ``sha256=,SIZE`` when it installs from its cache, with the size of the link if it makes links. The identity
+decides whether the filled-in digests are right.
 """
 
 import base64
@@ -19,9 +19,9 @@ __all__ = ["fill_in_digests"]
 
 
 def fill_in_digests(tree: FileTree, distributions: Iterable[InstalledDistribution]) -> Iterator[InstalledDistribution]:
-    """Yield *distributions*; those with rows that name an algorithm and no digest have them filled in.
+    """Yield *distributions*, with digests filled into rows that name an algorithm without a digest.
 
-    A file that cannot be hashed leaves its row as it is, which is then no proof. Raises UnreadableError.
+    A file that cannot be hashed leaves its row unchanged, which then proves nothing. Raises UnreadableError.
     """
     for each in distributions:
         record = each.record or ()

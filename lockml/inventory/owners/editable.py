@@ -1,7 +1,7 @@
-"""Recognise what installers write for an editable project: a project that is used where it is worked on.
+"""Recognise what installers write for an editable project: one that is used from its working folder.
 
 PEP 660. setuptools, hatchling, flit, PDM, Poetry and uv write a .pth of folders, or one that imports a finder;
-``setup.py develop`` writes easy-install.pth and an .egg-link. A finder comes last and finds what it lists.
+``setup.py develop`` writes easy-install.pth and an .egg-link. A finder is tried last and finds what it lists.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ __all__ = ["is_develop_link", "is_generated"]
 
 _EASY: Final = "easy-install.pth"
 _EGG_LINK: Final = ".egg-link"
-_MARKS: Final = (  # easy_install puts what is between them before all others: where they are, lines move
+_MARKS: Final = (  # easy_install moves the lines between them before all others
     re.compile(r"import sys; sys\.__plen = len\(sys\.path\)"),
     re.compile(
         r"import sys; new=sys\.path\[sys\.__plen:\]; del sys\.path\[sys\.__plen:\]; "
@@ -36,7 +36,7 @@ _REDIRECTED: Final = re.compile(
 _NAMED: Final = re.compile(r"'([\w.]+)'(?::|, '/)")
 _AT_START: Final = frozenset({"sitecustomize", "usercustomize"})
 _TEXT: Final = r"'/[^'\\\n]*'"
-_FACTS: Final = (  # the lines of setuptools' finder that are of one project
+_FACTS: Final = (  # the lines of setuptools' finder that differ by project
     re.compile(rf"^(MAPPING(?:: dict\[str, str\])? = )\{{(?:'[\w.]+': {_TEXT}(?:, (?=')|(?=\}})))*\}}$", re.MULTILINE),
     re.compile(
         rf"^(NAMESPACES(?:: (?:dict|Dict)\[str, (?:list|List)\[str\]\])? = )"
@@ -45,7 +45,7 @@ _FACTS: Final = (  # the lines of setuptools' finder that are of one project
     ),
     re.compile(r"^(PATH_PLACEHOLDER = )'__editable__\.[\w.+!-]+\.finder'( \+ \"\.__path_hook__\")$", re.MULTILINE),
 )
-# of setuptools 64 to 82, each of its templates without those lines
+# setuptools 64 to 82: each template without those lines
 _TEMPLATES: Final = frozenset(
     {
         "2be8bf7edabaacc5d08afa984deab2f1a17601daa4fe2a9b1b3bf576b2033060",
@@ -61,7 +61,7 @@ _TEMPLATES: Final = frozenset(
 
 
 def is_generated(tree: FileTree, path: str) -> bool:
-    """Say whether the .pth at *path* names nothing but folders, or imports a known finder; raises UnreadableError."""
+    """Return whether the .pth at *path* only names folders or imports a known finder; raises UnreadableError."""
     lines = _lines(tree, path)
     if lines is None:
         return False
@@ -73,7 +73,7 @@ def is_generated(tree: FileTree, path: str) -> bool:
 
 
 def is_develop_link(tree: FileTree, path: str, environment: PythonEnvironment, own: Collection[NormalizedName]) -> bool:
-    """Say whether *path* is what ``setup.py develop`` writes for projects that are the user's *own*, since the build.
+    """Return whether *path* was written by ``setup.py develop`` for the user's *own* projects, after the build.
 
     Raises UnreadableError.
     """
@@ -93,7 +93,7 @@ def is_develop_link(tree: FileTree, path: str, environment: PythonEnvironment, o
 
 
 def _lines(tree: FileTree, path: str) -> list[str] | None:
-    """Return the lines that say something, None where two Pythons would not read the same."""
+    """Return the lines with content, None if two Pythons would read them differently."""
     content = tree.read(path, MAX_PTH + 1)
     if content is None or len(content) > MAX_PTH:
         return None
@@ -103,7 +103,7 @@ def _lines(tree: FileTree, path: str) -> list[str] | None:
 
 
 def _is_finder(tree: FileTree, path: str) -> bool:
-    """Say whether a module is setuptools' finder, for modules that Python does not look for at every start."""
+    """Return whether a module is setuptools' finder, for modules that Python does not need at every start."""
     text = _text(tree, path)
     if text is None:
         return False
@@ -116,7 +116,7 @@ def _is_finder(tree: FileTree, path: str) -> bool:
 
 
 def _is_redirector(tree: FileTree, path: str) -> bool:
-    """Say whether a module does nothing but tell the finder of the project editables where modules are."""
+    """Return whether a module only registers modules with the finder of the project editables."""
     text = _text(tree, path)
     whole = text is not None and _REDIRECTED.fullmatch(text) is not None
     return whole and _AT_START.isdisjoint(_NAMED.findall(text or ""))

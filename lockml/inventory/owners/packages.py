@@ -1,8 +1,8 @@
-"""Decide what a package manager's list proves of one file: a list is a file of the subject like any other.
+"""Decide what a package manager's list proves about a file, given that a list is itself a file of the subject.
 
-A file that changed after the start is never as an image's list says, and a list that did is read from the image
-(`owners.list_content`). A file that a later layer brought together with its
-list is only where that layer replaced the whole package, as ``apt-get upgrade`` does.
+A file that changed after the start never matches the list of an image, and a list that changed is read from the image
+(`owners.list_content`). A file that a later layer added together with its list only matches if that layer replaced the
+entire package, as ``apt-get upgrade`` does.
 """
 
 import re
@@ -18,7 +18,7 @@ from lockml.inventory.reading import MAX_LIST
 __all__ = ["LISTS", "PackageLists", "owner_in_lists"]
 
 LISTS: Final = frozenset({"dpkg", "apk", "conda"})
-"""The bases by which a list of a package manager speaks."""
+"""The bases that are lists of package managers."""
 
 _DPKG: Final = "/var/lib/dpkg/info"
 _PYTHON: Final = ("/usr/lib/python3", "/usr/lib64/python3")
@@ -26,7 +26,7 @@ _HEXADECIMAL: Final = re.compile(rb"[0-9a-f]{32}")
 
 
 class PackageLists:
-    """Judges what *listed* says of files by the layers that brought the files and the lists."""
+    """A judge of what *listed* says about files, by the layers that added the files and the lists."""
 
     def __init__(self, tree: FileTree, listed: Mapping[str, Expected]) -> None:
         self._tree = tree
@@ -36,24 +36,23 @@ class PackageLists:
         self._packages: list[tuple[str, frozenset[str]]] | None = None
 
     def fault(self, path: str, expected: Expected) -> str | None:
-        """Return why what a list says of *path* does not count, None where it does; raises UnreadableError."""
+        """Return why what a list says about *path* does not count, None if it does; raises UnreadableError."""
         origin = self._tree.origin(path)
         if origin is None:
             return None
         if origin.late:
-            return f"a file of the package {expected.owner} is not the image's"
+            return f"a file of the package {expected.owner} changed since the image was built"
         if origin.order > self._list_order(expected.source):
-            return None  # an older list says what it must be
+            return None  # an older list decides what it must be
         orders = self._package_orders(expected)
         if origin.order > min(orders, default=origin.order):
-            return f"a later layer brought it and the list of {expected.owner}, and not the whole package"
+            return f"a later layer replaced it and the list of {expected.owner}, but not the entire package"
         return None
 
     def has_link(self, path: str) -> bool:
-        """Say whether dpkg lists the link *path*: its sums leave links out, its lists have them.
+        """Return whether dpkg lists the link *path*: its checksums omit links, its lists have them.
 
-        One that came later than the image, or alone in the place of another, counts as not listed. Raises
-        UnreadableError.
+        A link added after the image, or that alone replaced another file, counts as not listed. Raises UnreadableError.
         """
         if not path.startswith(_PYTHON):
             return False
@@ -65,13 +64,13 @@ class PackageLists:
         return origin is None or (origin.order < AFTER_START and self.came_whole(path))
 
     def target_of_link(self, path: str, real_path: str) -> Expected | None:
-        """Return what dpkg says of the file *real_path* that its link *path* leads to, None where one is not."""
+        """Return what dpkg says about *real_path*, the target of its link *path*, None if one is not listed."""
         return owner_in_lists(self._tree, real_path) if self.has_link(path) else None
 
     def came_whole(self, path: str) -> bool:
-        """Say whether the package of a file or a link outside of Python's folders, and its list, came in its layer.
+        """Return whether the package of a file or link outside Python's folders, and its list, came in the same layer.
 
-        What no package has counts as whole: nothing says that it was another's. Raises UnreadableError.
+        A file without a package counts as complete: nothing says that it was another's. Raises UnreadableError.
         """
         if self._packages is None:
             self._packages = _paths_by_list(self._tree)
@@ -90,11 +89,11 @@ class PackageLists:
         if source not in self._list_orders:
             origin = self._tree.origin(source) if source else None
             order = origin.order if origin is not None else 0
-            self._list_orders[source] = min(order, AFTER_START - 1)  # of the image's list, no more is known
+            self._list_orders[source] = min(order, AFTER_START - 1)  # no more is known about the image's list
         return self._list_orders[source]
 
     def _package_orders(self, expected: Expected) -> frozenset[int]:
-        """Return the layers that the files of a package are of."""
+        """Return the layers that contain the files of a package."""
         key = (expected.basis, expected.owner)
         if key not in self._orders:
             paths = (path for path, each in self._listed.items() if (each.basis, each.owner) == key)
@@ -102,9 +101,9 @@ class PackageLists:
         return self._orders[key]
 
     def _orders_of(self, paths: Iterator[str]) -> Iterator[int]:
-        """Yield the layer of each of the files at *paths* that is there.
+        """Yield the layer of each existing file of *paths*.
 
-        Folders are of every layer that has them, and of what is in /etc dpkg keeps what was there before.
+        Folders belong to every layer that has them, and dpkg keeps existing files in /etc.
         """
         resolve = cache(self._tree.resolve)
         for path in paths:
@@ -120,7 +119,7 @@ class PackageLists:
 
 
 def owner_in_lists(tree: FileTree, path: str) -> Expected | None:
-    """Return what dpkg's sums say of any file at *path*, None where they do not have it; raises UnreadableError."""
+    """Return what dpkg's checksums say about any file at *path*, None if they omit it; raises UnreadableError."""
     wanted = {spelled.lstrip("/").encode("utf-8", "surrogateescape") for spelled in _spellings(path)}
     for name in tree.names(_DPKG):
         if not name.endswith(".md5sums"):

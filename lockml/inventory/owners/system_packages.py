@@ -1,8 +1,8 @@
-"""Read what the lists of a tree's package managers say of files: dpkg's, apk's and conda's.
+"""Read what the lists of a tree's package managers (dpkg, apk, conda) say about files.
 
 dpkg: ``/var/lib/dpkg/info/*.md5sums`` (deb-md5sums) and the Conffiles of its status; images without a shell keep the
 former in ``status.d``. apk: ``/lib/apk/db/installed``. conda: ``conda-meta/*.json``. They are files of the subject, so
-they say what its packages brought, and prove nothing against an attacker who changed them too.
+they say what its packages installed, but prove nothing against an attacker who changes them too.
 """
 
 import base64
@@ -46,9 +46,9 @@ class _CondaPackage(msgspec.Struct):
 
 
 def listed_files(tree: FileTree, environment: PythonEnvironment) -> dict[str, Expected]:
-    """Return what package managers say of files that Python uses in the *environment*, by absolute path.
+    """Return what package managers say about files that Python uses in the *environment*, by absolute path.
 
-    conda speaks only for the environment whose Python it brought. Raises UnreadableError.
+    conda only accounts for the environment whose Python it installed. Raises UnreadableError.
     """
     found = _system_files(tree)
     of_conda = {} if environment.virtual else _conda_files(tree, environment.prefix)
@@ -56,13 +56,13 @@ def listed_files(tree: FileTree, environment: PythonEnvironment) -> dict[str, Ex
 
 
 def owner_of(listed: Mapping[str, Expected], folder: str) -> str | None:
-    """Return the package that brought the dist-info or egg-info *folder*, None where no package manager did."""
+    """Return the package that contains the dist-info or egg-info *folder*, None if no package manager lists it."""
     described = _described(listed, folder)
     return f"{_MANAGERS[described.basis]} package {described.owner}" if described is not None else None
 
 
 def lists_digest(listed: Mapping[str, Expected], folder: str) -> str | None:
-    """Return the digest of all that is listed of the package that brought *folder*, None where no list tells bytes."""
+    """Return the digest of the list of the package that contains *folder*, None if no list has digests of files."""
     described = _described(listed, folder)
     if described is None:
         return None
@@ -78,7 +78,7 @@ def _described(listed: Mapping[str, Expected], folder: str) -> Expected | None:
 
 
 def _system_files(tree: FileTree) -> dict[str, Expected]:
-    """Return what the system's packages say of Python's files, by absolute path; raises UnreadableError."""
+    """Return what the system's packages say about Python's files, by absolute path; raises UnreadableError."""
     found: dict[str, Expected] = {}
     for folder in _DPKG_LISTS:
         for name in tree.names(folder):
@@ -88,13 +88,13 @@ def _system_files(tree: FileTree) -> dict[str, Expected]:
                 found.update(_md5_lines(list_content(tree, path, MAX_LIST), package, path))
     if found:
         found.update(_configuration_files(list_content(tree, _STATUS, _STATUS_LIMIT)))
-    else:  # beside dpkg's, a database of another system lists what nobody installed
+    else:  # next to dpkg's, another system's database lists files that were never installed
         found.update(_apk_files(list_content(tree, _APK, _STATUS_LIMIT)))
     return found
 
 
 def list_content(tree: FileTree, path: str, limit: int) -> bytes:
-    """Return a package list, as the image has it if it changed after the start; b"" where the image has none.
+    """Return a package list, in the image's version if it changed after the start; b"" if the image has none.
 
     Raises UnreadableError.
     """
@@ -114,7 +114,7 @@ def _md5_lines(content: bytes, package: str, source: str) -> Iterator[tuple[str,
 
 
 def _configuration_files(status: bytes) -> Iterator[tuple[str, Expected]]:
-    """Yield the files of /etc that Python's library has links to."""
+    """Yield the files of /etc that Python's library links to."""
     for line in status.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith(" /etc/python3"):
             path, digest, *_ = [*line.split(), ""]
@@ -137,7 +137,7 @@ def _apk_files(content: bytes) -> Iterator[tuple[str, Expected]]:
 
 
 def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
-    """Return what conda says of the files of the environment at *prefix*, by absolute path; raises UnreadableError."""
+    """Return what conda says about files of the environment at *prefix*, by absolute path; raises UnreadableError."""
     found: dict[str, Expected] = {}
     folder = f"{prefix}/conda-meta"
     for name in tree.names(folder):
@@ -147,7 +147,7 @@ def _conda_files(tree: FileTree, prefix: str) -> dict[str, Expected]:
             content = list_content(tree, f"{folder}/{name}", MAX_LIST)
             package = msgspec.json.decode(content, type=_CondaPackage) if content else _CondaPackage()
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UnreadableError(f"{folder}/{name}", f"it is not a package list of conda ({error})") from error
+            raise UnreadableError(f"{folder}/{name}", f"it is not a conda package list ({error})") from error
         owner = package.name
         recorded = {each.path: each for each in package.paths_data.paths} if package.paths_data else {}
         for path in (*package.files, *recorded):

@@ -1,7 +1,7 @@
-"""Recognise files that tools leave in library folders without a list, by their digests.
+"""Recognise, by digest, files that tools leave in library folders without listing them.
 
 ``_virtualenv.py``, its .pth and empty markers are those of virtualenv and uv, README.txt is CPython's own, and
-``PEX_EXTRA_SYS_PATH`` pex's. pipx names the library folder of an environment that it shares.
+``PEX_EXTRA_SYS_PATH`` pex's. pipx adds a .pth that names the library folder of its shared environment.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ _README: Final = (
     b"This directory exists so that 3rd party packages can be installed\n"
     b"here.  Read the source for site.py for more details.\n"
 )
-_MARKER: Final = ".virtualenv"  # empty: what virtualenv seeded is not to be shared
+_MARKER: Final = ".virtualenv"  # empty: marks what virtualenv seeded as not to be shared
 _PEX: Final = frozenset({"PEX_EXTRA_SYS_PATH.py", "PEX_EXTRA_SYS_PATH.pth"})
 _NAMES: Final = frozenset({"_virtualenv.py", "_virtualenv.pth", "README.txt"}) | _PEX
 SHARED_PTH: Final = "pipx_shared.pth"
-"""What names the library folder of pipx's shared environment, in each of its own ones."""
+"""The file that names the library folder of pipx's shared environment, in each of pipx's environments."""
 
 _OF_SHARED: Final = re.compile(rb"(?:/[^/\n\r]+)+/lib/python3\.\d+/site-packages\n?")
 # _virtualenv.py of virtualenv 20.0.8 to 21.15.11, each of its releases, and of uv up to 0.12.24, one in six of them
@@ -64,14 +64,14 @@ _KNOWN: Final = frozenset(
 
 
 def is_well_known(tree: FileTree, path: str) -> bool:
-    """Say whether the file at *path* is one of those; raises UnreadableError."""
+    """Return whether the file at *path* is one of those; raises UnreadableError."""
     name = posixpath.basename(path)
     if name == SHARED_PTH:
         return _is_of_pipx(tree, path)
     if name not in _NAMES and not name.endswith(_MARKER):
         return False
     if name.endswith(".pth") and not is_well_known(tree, f"{path.removesuffix('.pth')}.py"):
-        return False  # it imports what somebody else brought
+        return False  # it imports what someone else installed
     content = tree.read(path, _LIMIT)
     if name.endswith(_MARKER):
         return content == b""
@@ -79,7 +79,7 @@ def is_well_known(tree: FileTree, path: str) -> bool:
 
 
 def _is_of_pipx(tree: FileTree, path: str) -> bool:
-    """Say whether a .pth names nothing but another library folder, in an environment of pipx, since it was made."""
+    """Return whether a .pth only names another library folder, in a pipx environment, unchanged since its creation."""
     origin = tree.origin(path)
     prefix = "/".join(path.split("/")[:-4])
     return (

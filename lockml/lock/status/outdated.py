@@ -15,6 +15,7 @@ from lockml.common.durations import parse_age
 from lockml.common.target import Target
 from lockml.index.model import Dependency, DistributionFile, MetadataError, Project
 from lockml.index.protocol import FileIndex
+from lockml.lock.facts import OLD_NO_PRE
 from lockml.lock.model import Lock
 from lockml.lock.select import served_packages
 from lockml.resolution.candidates.dependencies import dependency_applies
@@ -46,6 +47,7 @@ def policy_of(lock: Lock, now: datetime) -> Policy:
     age = parse_age(newer) if isinstance(newer, str) else None
     return Policy(
         prereleases=table.get("prereleases") is True,
+        stable_only=True in (table.get("no-pre"), table.get(OLD_NO_PRE)),
         exclude_newer=now - age if age else newer if isinstance(newer, datetime) else None,
         exempt=parse_exemptions(map(str, exempt) if isinstance(exempt, list) else ()),
         no_binary=parse_selection([str(table.get("no-binary", ""))]),
@@ -88,7 +90,8 @@ class _Search(Struct, frozen=True, dict=True):
 
     def _newest(self, project: Project, target: Target, locked: Version) -> Release | None:
         """Return the newest release that *target* can install; a pre-release only if one is locked."""
-        admitted = self.policy.prereleases or locked.is_prerelease or project.only_prereleases
+        none_else = project.only_prereleases and not self.policy.stable_only
+        admitted = self.policy.prereleases or locked.is_prerelease or none_else
         for version in project.releases:
             if version.is_prerelease and not admitted:
                 continue

@@ -1,6 +1,6 @@
 """Format a difference as a JSON document; docs/diff-report.schema.json describes it.
 
-The schema's number changes only when a reader of the old one would be misled; new keys may appear at any time.
+The schema number changes only when a reader of the old one would be misled; new keys may appear at any time.
 """
 
 import json
@@ -14,7 +14,7 @@ SCHEMA = "lockml/diff/1"
 
 
 def format_json(difference: Difference) -> str:
-    """Return the document, two spaces deep, in ASCII so that no foreign text can forge a line of a terminal."""
+    """Return the document, indented by two spaces, and ASCII so that foreign text cannot forge a line of a terminal."""
     document = {
         "schema": SCHEMA,
         "before": _side(difference.before),

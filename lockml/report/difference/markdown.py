@@ -1,4 +1,4 @@
-"""Format a difference as Markdown (GitHub's flavour) for a pull request: grouped, folded, capped with a count."""
+"""Format a difference as Markdown (GitHub's flavour) for a pull request: grouped, collapsed, capped with a count."""
 
 import html
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ __all__ = ["format_markdown"]
 
 _MAX_PACKAGES: Final = 200
 _MAX_GROUPS: Final = 100
-_OPEN: Final = 20  # rows that are shown without folding them
+_OPEN: Final = 20  # rows that are shown without collapsing them
 
 
 def format_markdown(difference: Difference, *, full: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""Format a difference as text: the verdict, then settings, packages, files by whose they are, and layers."""
+"""Format a difference as text: the verdict, then settings, packages, files by owner, and layers."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _NUMBER: Final = r"\1"
 
 
 def format_text(difference: Difference, *, full: bool = False) -> str:
-    """Return the text; foreign text in it is escaped. With *full*, every file that was kept is listed."""
+    """Return the text; foreign text in it is escaped. *full* lists every recorded file."""
     if difference.before.subject is None and difference.after.subject is None:
         lines = list(_packages(difference)) or ["no package changed"]
         return "".join(f"{escape(line)}\n" for line in lines)
@@ -51,13 +51,13 @@ def _titled(title: str, lines: Iterator[str]) -> list[str]:
 
 
 def _packages(difference: Difference) -> Iterator[str]:
-    told: set[str] = set()
+    written_steps: set[str] = set()
     for change in difference.packages:
         yield f"{change.kind:10} {package_line(change)}"
         since = written(change, difference)
         if since:
-            yield f"{'':10} {since if since not in told else _LAYER.sub(_NUMBER, since)}"
-            told.add(since)
+            yield f"{'':10} {since if since not in written_steps else _LAYER.sub(_NUMBER, since)}"
+            written_steps.add(since)
 
 
 def _files(difference: Difference, *, full: bool) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _files(difference: Difference, *, full: bool) -> Iterator[str]:
         yield f"{group_name(group)}: {group_counts(group)}"
         one = len(group.origins) == 1
         for origin, count in sorted(group.origins.items(), key=lambda each: (-each[1], each[0])):
-            text = brought_by(origin, difference) or "brought by nobody known"
+            text = brought_by(origin, difference) or "cause unknown"
             yield f"  {text}{'' if one else f': {count:,}'}"
         if group.owner not in replaced or full:
             yield from _changes(group, difference, full=full)
@@ -88,7 +88,7 @@ def _sizes(change: FileChange) -> str:
     if change.before is None or change.after is None or change.kind != "changed":
         return ""
     if change.before == change.after:
-        return f"{change.after:,} bytes, others"
+        return f"{change.after:,} bytes, changed"
     return f"{change.before:,} -> {change.after:,} bytes"
 
 

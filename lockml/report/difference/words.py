@@ -1,4 +1,4 @@
-"""The sentences on a difference that its formats share: plain text without markup, not yet escaped."""
+"""Sentences that all formats of a difference share: plain text without markup, not yet escaped."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ _LAYER: Final = re.compile(r"(?P<before>before: )?layer (?P<number>\d{1,9}) of \
 
 
 def headline(difference: Difference) -> str:
-    """Return what is compared, and how much of it differs, in one line."""
+    """Return one line that says what is compared and how much of it differs."""
     return f"{difference.before.name} -> {difference.after.name}: {_verdict(difference)}"
 
 
@@ -55,10 +55,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def package_line(change: PackageChange) -> str:
-    """Return the project and what became of it."""
+    """Return the project and what changed."""
     if change.kind == "files":
         detail = f" ({redact(change.detail)})" if change.detail else ""
-        return f"{change.name} {change.after or change.before}: the same version with other files{detail}"
+        return f"{change.name} {change.after or change.before}: same version, different files{detail}"
     versions = [version for version in (change.before, change.after) if version is not None]
     same = versions[:1] if len(set(versions)) == 1 else versions
     detail = f": {redact(change.detail)}" if change.detail else ""
@@ -66,11 +66,11 @@ def package_line(change: PackageChange) -> str:
 
 
 def setting_line(change: SettingChange) -> str:
-    """Return what was set before, and what is now."""
+    """Return the old and the new value."""
     before, after = change.before, change.after
     if before is not None and after is not None:
         same = next((n for n, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
-        if same > _SHOWN // 2:  # two long values, of which the beginnings say nothing
+        if same > _SHOWN // 2:  # two long values whose beginnings say nothing
             before, after = (f"…{value[same - 20 :]}" for value in (before, after))
     before, after = (_value(each) for each in (before, after))
     detail = f" ({redact(change.detail)})" if change.detail else ""
@@ -85,14 +85,14 @@ def _value(value: str | None) -> str:
 
 
 def group_name(group: FileGroup) -> str:
-    """Return whose files they are."""
+    """Return the owner of the files."""
     if group.owner is not None:
         return "Python and its standard library" if group.owner == "python" else group.owner
-    return f"in no RECORD, below {group.folder}"
+    return f"in no RECORD, under {group.folder}"
 
 
 def group_counts(group: FileGroup) -> str:
-    """Return how many files of a group differ, and how much larger they are."""
+    """Return how many files of a group differ and by how many bytes they grew."""
     parts = list(_counts(group.files, "file"))
     compiled = list(_counts(group.compiled, "compiled module"))
     grown = f"{group.growth:+,} bytes" if group.growth else ""
@@ -121,13 +121,13 @@ def brought_by(text: str, difference: Difference) -> str:
 
 
 def written(change: FileChange | PackageChange, difference: Difference) -> str:
-    """Return what brought a change there and when it was written, "" where neither is known."""
+    """Return what caused a change and when it was written, "" where neither is known."""
     time = f"written {change.time[:10]} {change.time[11:16]} UTC" if change.time is not None else ""
     return ", ".join(filter(None, (brought_by(change.origin or "", difference), time)))
 
 
 def layer_line(difference: Difference) -> str:
-    """Return how many layers the two images share, "" where one of them is none."""
+    """Return how many layers the two images share, "" if one of them is not an image."""
     before, after = difference.before.layers, difference.after.layers
     if not before or not after:
         return ""
@@ -135,10 +135,10 @@ def layer_line(difference: Difference) -> str:
 
 
 def note_lines(difference: Difference) -> Iterator[str]:
-    """Yield what a reader must know of how it was compared."""
+    """Yield what a reader must know about how the comparison was made."""
     if difference.recompiled:
         modules = counted(difference.recompiled, "compiled module")
-        yield f"{modules} only compiled at another time: the same code, not counted"
+        yield f"{modules} with the same code, compiled at another time, not counted"
     if difference.accepted:
         yield f"{counted(difference.accepted, 'drift')} that the configuration accepts, not counted"
     yield from difference.notes

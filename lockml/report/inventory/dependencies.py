@@ -1,4 +1,4 @@
-"""An environment with the Requires-Dist of its distributions in, who needs whom among them out (PEP 508)."""
+"""Work out which installed distributions need which, from their Requires-Dist (PEP 508)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -14,10 +14,10 @@ _SYSTEM: Final = "linux"
 
 
 def needed_by(environment: PythonEnvironment) -> Mapping[NormalizedName, tuple[NormalizedName, ...]]:
-    """Return by name what each distribution needs of those that are there, also for the extras that others ask of it.
+    """Return by name the installed distributions that each one needs, including for extras that others request.
 
-    Of several copies of a project the one that is imported counts. What is no requirement, or has a marker that cannot
-    be evaluated, is left out.
+    Of several copies of a project, the imported one counts. Lines that are no requirement, or have a marker that cannot
+    be evaluated, are skipped.
     """
     first: dict[NormalizedName, InstalledDistribution] = {}
     for installed in environment.distributions:
@@ -53,12 +53,12 @@ def _applies(requirement: Requirement, markers: Mapping[str, str], extras: set[s
     marker = requirement.marker
     try:
         return marker is None or any(marker.evaluate({**markers, "extra": extra}) for extra in extras)
-    except (ValueError, RecursionError):  # what it compares cannot be
+    except (ValueError, RecursionError):  # its values cannot be compared
         return False
 
 
 def _markers(environment: PythonEnvironment) -> dict[str, str]:
-    """Return the values of markers for *environment*, as far as its files say them: all subjects are Linux's."""
+    """Return the marker values of *environment* as far as its files show them: all subjects are Linux."""
     pypy = environment.implementation == "pypy"
     numbers: Sequence[str] = environment.python.split(".")
     return {

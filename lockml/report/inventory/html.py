@@ -1,4 +1,4 @@
-"""Format an inventory as one HTML page that needs nothing beside it: no script, no font, no address is loaded."""
+"""Format an inventory as one self-contained HTML page: it has no script and loads no other resource."""
 
 from typing import Final
 
@@ -23,10 +23,10 @@ def format_html(inventory: Inventory) -> str:
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     notes = [f"could not be read: {each.path}: {each.reason}" for each in inventory.problems]
     notes += [f"other environments: {', '.join(inventory.others)}"] if inventory.others else []
-    told = f"<ul>{''.join(f'<li>{html_text(note)}</li>' for note in notes)}</ul>\n" if notes else ""
+    notes_html = f"<ul>{''.join(f'<li>{html_text(note)}</li>' for note in notes)}</ul>\n" if notes else ""
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Package", "Version", "From", "At"))
     cells = ((each.name, each.version, source_of(each), each.folder) for each in inventory.environment.distributions)
     rows = "".join(f"<tr>{''.join(f'<td>{html_text(cell)}</td>' for cell in row)}</tr>\n" for row in cells)
     head += f"<style>{_STYLE}</style>"
-    body = f"<h1>{title}</h1>\n{told}<table><tr>{heads}</tr>\n{rows}</table>\n"
+    body = f"<h1>{title}</h1>\n{notes_html}<table><tr>{heads}</tr>\n{rows}</table>\n"
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}</body>\n</html>\n'

@@ -1,6 +1,6 @@
 """Format an inventory as a JSON document.
 
-The schema's number changes only when a reader of the old one would be misled; new keys may appear at any time.
+The schema number changes only when a reader of the old one would be misled; new keys may appear at any time.
 """
 
 import json
@@ -14,7 +14,7 @@ SCHEMA = "lockml/inventory/1"
 
 
 def format_json(inventory: Inventory) -> str:
-    """Return the document, two spaces deep, in ASCII so that no foreign text can forge a line of a terminal."""
+    """Return the document, indented by two spaces, and ASCII so that foreign text cannot forge a line of a terminal."""
     environment = inventory.environment
     subject = inventory.subject
     document = {

@@ -1,4 +1,4 @@
-"""Format an inventory as JUnit XML: a test that passed for each distribution, an error for what could not be read."""
+"""Format an inventory as JUnit XML: a passed test for each distribution, an error for each unreadable file."""
 
 from xml.sax.saxutils import quoteattr
 

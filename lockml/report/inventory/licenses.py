@@ -1,4 +1,4 @@
-"""What metadata state of a licence in, the licences of a CycloneDX component out (PEP 639, SPDX)."""
+"""Turn the licence fields of metadata into the licences of a CycloneDX component (PEP 639, SPDX)."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ from lockml.inventory.model import Described
 
 __all__ = ["licenses_of"]
 
-_MAX_NAME: Final = 120  # some state the whole text of their licence
+_MAX_NAME: Final = 120  # some packages put the full licence text here
 _UNKNOWN: Final = frozenset({"", "UNKNOWN", "DUAL LICENSE"})
 _DECLARED: Final = "declared"
 
 
 def licenses_of(described: Described) -> list[dict[str, object]]:
-    """Return the licences of a component: an expression where one is stated, else names; [] where none is."""
+    """Return the licences of a component: an expression if one is stated, else names; [] if there are none."""
     expression = _expression(described.license_expression)
     if expression is not None:
         return [{"expression": expression, "acknowledgement": _DECLARED}]
@@ -27,7 +27,7 @@ def licenses_of(described: Described) -> list[dict[str, object]]:
 
 
 def _expression(text: str | None) -> str | None:
-    """Return *text* as an SPDX expression, None where it is none."""
+    """Return *text* as an SPDX expression, None if it is not one."""
     try:
         return str(canonicalize_license_expression(text)) if text else None
     except (InvalidLicenseExpression, ValueError, RecursionError):

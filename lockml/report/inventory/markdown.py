@@ -1,4 +1,4 @@
-"""Format an inventory as Markdown (GitHub's flavour): a table, folded where it is long."""
+"""Format an inventory as Markdown (GitHub's flavour): a table, collapsed if it is long."""
 
 from collections.abc import Iterator
 from typing import Final

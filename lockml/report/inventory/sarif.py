@@ -1,6 +1,6 @@
-"""Format an inventory as a SARIF 2.1.0 log: distributions are artifacts, what could not be read are notifications.
+"""Format an inventory as a SARIF 2.1.0 log: distributions are artifacts, unreadable files are notifications.
 
-OASIS, Static Analysis Results Interchange Format 2.1.0. Nothing is held against a lock, so there are no results.
+OASIS, Static Analysis Results Interchange Format 2.1.0. There is no lock to compare with, so there are no results.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The sentences on an inventory that its formats share: plain text without markup, not yet escaped."""
+"""Sentences that all formats of an inventory share: plain text without markup, not yet escaped."""
 
 from lockml.common.display import redact
 from lockml.inventory.model import InstalledDistribution, Inventory
@@ -7,14 +7,14 @@ __all__ = ["headline", "source_of"]
 
 
 def headline(inventory: Inventory) -> str:
-    """Return what is told of, and of which Python, in one line."""
+    """Return one line with the subject, its environment and its Python."""
     environment = inventory.environment
     platform = f"{environment.machine or 'an unknown processor'}, {environment.libc or 'an unknown C library'}"
     return f"{inventory.subject}: {environment.prefix}, Python {environment.python_text} on {platform}"
 
 
 def source_of(each: InstalledDistribution) -> str:
-    """Return who brought a distribution, or from where."""
+    """Return who installed a distribution, or from where."""
     if each.owner is not None:
         return each.owner
     if each.source is not None:

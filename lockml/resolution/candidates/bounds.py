@@ -1,4 +1,4 @@
-"""The text of a specifier in, a `Bound` out: which versions it admits, each asked once, and where in order they are.
+"""Says which versions a specifier admits, each asked once, and where in order they are.
 
 Everything but ``!=`` and ``===`` admits versions that follow each other in order (PEP 440), so the first and the last
 of thousands are found by bisection. `Bound.window` is the fast path, `Bound.admits` what it must agree with.
@@ -22,7 +22,7 @@ class Bound:
     """A range of versions; equal only to itself, and `parse_bound` gives the same one for the same text.
 
     *pins* says whether it names one version, *limits* whether it is bounded above, *contiguous* whether all that lie
-    in its `window` are within. Any thread may call every method: what is kept of `admits` is the same whoever asks.
+    in its `window` are within. Any thread may call every method: what is kept of `admits` is the same for all.
     """
 
     __slots__ = ("_admitted", "_runs", "contiguous", "limits", "pins", "specifier", "text")

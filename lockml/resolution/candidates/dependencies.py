@@ -1,4 +1,4 @@
-"""What a distribution lists in; whether that applies on a target, and where it is to come from, out."""
+"""Says whether a dependency of a distribution applies on a target, and where it is to come from."""
 
 from packaging.utils import NormalizedName
 

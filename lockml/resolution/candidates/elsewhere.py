@@ -1,4 +1,4 @@
-"""What indexes that are not asked list in; which of it would fit, and how to take it, out."""
+"""Finds releases that would fit on indexes that are not asked, and the options that use them."""
 
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -34,7 +34,7 @@ def newest_fitting(
 
 
 def missing_projects(missing: Sequence[Requirement], index: Index) -> NotFoundError:
-    """Return the error that nobody has the projects of *missing*, with who was asked and which other has them."""
+    """Return the error that no index has the projects of *missing*, with who was asked and which other has them."""
     found = [index.elsewhere(line.name) for line in missing[:_MOST_TOLD]]
     others = [
         f"{other.project.index_url} has {other.project.name}, and is not asked for it: {other.words}"

@@ -1,4 +1,4 @@
-"""What the search may choose from: a project and bounds in, the releases that suit out, rejections noted beside."""
+"""Finds the releases of a project within bounds that the search may choose, and records rejections."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
@@ -165,7 +165,7 @@ def _reject_other_bytes(source: DirectSource, allowed: AllowedHashes) -> Rejecti
 
 
 def _is_taken_for(own: Release, other: Release) -> bool:
-    """Say whether an installer that is told to install *other* takes *own*, which is there, for it, and leaves it."""
+    """Say whether an installer that is to install *other* takes *own*, which is there, for it, and keeps it."""
     return parse_bound(f"=={other.version}").admits(own.version)
 
 

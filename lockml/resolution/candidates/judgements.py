@@ -25,7 +25,7 @@ _TooNew = dict[NormalizedName, frozenset[int]]
 
 
 class Judgements:
-    """The releases that were judged, and where in the order of versions bounds begin and end.
+    """The releases that were judged, with the first and last version within each bound.
 
     Any thread may call every method. All is kept in dictionaries, which are read without a lock and written only by
     `keep`: two threads may work out the same at once, but the first result is what both return.

@@ -1,4 +1,4 @@
-"""The user's lines in; the same in few requirements of each project out, so that resolving takes no longer for many.
+"""Merges the user's lines into few requirements of each project, so that many do not slow resolving down.
 
 Each line is a requirement that the search looks at whenever another one comes up, which with thousands of lines of one
 project would take time that grows with their square.
@@ -36,7 +36,7 @@ AllowedHashes: TypeAlias = frozenset[frozenset[str]]
 def merge_lines(lines: Sequence[Requirement]) -> Sequence[Requirement]:
     """Return *lines*, but one with all their bounds and extras in place of very many of one project.
 
-    It stands where the first of them does, and names that one.
+    It takes the place of the first of them, and names that one.
     """
     alike: dict[Hashable, list[Requirement]] = {}
     for line in lines:

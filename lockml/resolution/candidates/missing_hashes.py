@@ -1,4 +1,4 @@
-"""Resolutions in, the same with a hash for every file out: what the index has no hash of is downloaded and hashed."""
+"""Adds a hash for every file of resolutions: what the index has no hash of is downloaded and hashed."""
 
 from collections.abc import Mapping, Sequence
 

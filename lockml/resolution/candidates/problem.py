@@ -24,8 +24,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     *overrides* replace every requirement on their projects, the empty one drops them; *allowed_hashes* are those of the
     only files that may be chosen; *references* are the direct references to each project that the user's lines lead to,
     *user_bounds* the bounds of those lines for each extra that they ask for: releases without it are rejected.
-    With *any_prerelease*, those that nobody names are tried too, after all others: the last resort. The *judgements*
-    are those of the index, which other problems share.
+    With *any_prerelease*, those that no line names are tried too, after all others: the last resort. The *judgements*
+    are those of the index, which other problems share. A *trial* only finds out whether there is an answer.
     """
 
     index: Index
@@ -42,3 +42,10 @@ class Problem(Struct, frozen=True, kw_only=True):
     user_bounds: Mapping[tuple[NormalizedName, NormalizedName | None], frozenset[Bound]] = field(default_factory=dict)
     any_prerelease: bool = False
     judgements: Judgements = field(default_factory=Judgements)
+    trial: bool = False
+
+    def tries_oldest_first(self, name: NormalizedName) -> bool:
+        """Say whether the oldest release of the project *name* is tried first, not the newest."""
+        if name in self.preferences.lowest or self.policy.strategy == "lowest":
+            return True
+        return self.policy.strategy == "lowest-direct" and name in self.named_by_user

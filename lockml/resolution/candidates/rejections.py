@@ -1,4 +1,4 @@
-"""Why releases, direct references and projects cannot be chosen, noted while resolving for the explanation."""
+"""Records, while resolving, why releases, direct references and projects cannot be chosen."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +20,8 @@ RejectionKind = Literal[
 class Rejection(Struct, frozen=True, kw_only=True):
     """Why a release, or a file, cannot be chosen: *reason* is a phrase that releases may share, *detail* its own.
 
-    *uploaded* is when it was, for one that is too new; *origin* is the index that does not tell.
+    *uploaded* is when it was uploaded, for one that is too new; *origin* is the index that does not say when. With the
+    *line*, added by the user, it could be chosen.
     """
 
     kind: RejectionKind
@@ -28,6 +29,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
     detail: str = ""
     uploaded: datetime | None = None
     origin: str = ""
+    line: str = ""
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.detail}" if self.detail else self.reason

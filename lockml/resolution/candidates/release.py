@@ -1,4 +1,4 @@
-"""A project's releases in, those that suit a target out, one at a time, each rejection with its reason."""
+"""Judges which releases of a project suit a target, one at a time, each rejection with its reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,8 +30,8 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
     """A release with at least one file that suits the target: wheels best first, else one sdist.
 
     With a *source* it is what a direct reference holds, which has a file only if that is an archive; what an image has
-    *provided* has no file. *unfit* tells what
-    the wheels are for that do not suit, where an sdist does. Judged once, so equal only to itself.
+    *provided* has no file. *unfit* says what
+    the wheels are for that do not suit, if an sdist does. Judged once, so equal only to itself.
     """
 
     name: NormalizedName
@@ -45,7 +45,7 @@ class Release(Struct, frozen=True, kw_only=True, eq=False):
 
     @property
     def own_metadata(self) -> CoreMetadata | None:
-        """What it says of itself where no index is asked for that."""
+        """Its metadata, if no index is asked for that."""
         if self.provided is not None:
             return self.provided.metadata
         return self.source.metadata if self.source is not None else None
@@ -56,7 +56,7 @@ def judge_release(
 ) -> Release | Rejection:
     """Return the release *version* of *project* as *target* can install it, or why it cannot.
 
-    Only files whose hashes *allowed* admits count. Where a wheel suits, the sdist is left out: a build would
+    Only files whose hashes *allowed* admits count. Where a wheel suits, the sdist is omitted: a build would
     install other bytes than those that are locked. Yanked files count only where every suitable file is (PEP 592).
     """
     entries = project.releases[version]
@@ -67,7 +67,7 @@ def judge_release(
             return judged
         whole = judge_files(project, version, entries, target, policy, allowed)
         refused = isinstance(judged, Rejection) and isinstance(whole, Rejection) and judged.kind == whole.kind == "hash"
-        return judged if refused else whole  # the hash of a file for elsewhere helps nobody
+        return judged if refused else whole  # the hash of a file for elsewhere does not help
     return judge_files(project, version, entries, target, policy, allowed)
 
 
@@ -179,7 +179,7 @@ def _reject_upload(
         return None
     if uploaded is None:
         option = setting("exclude-newer")
-        reason = f"its index does not tell when it was uploaded, so {option} leaves it out"
+        reason = f"its index does not say when it was uploaded, so {option} excludes it"
         return Rejection(kind="newer", reason=reason, origin=entry.origin)
     return _reject_late(uploaded, policy.exclude_newer)
 
@@ -205,11 +205,11 @@ def _format_moment(moment: datetime) -> str:
 def _reject_kind(name: NormalizedName, policy: Policy, *, wheel: bool) -> Rejection | None:
     if wheel and name in policy.no_binary:
         return Rejection(
-            kind="binary", reason=f"its wheels are not wanted ({setting('no-binary')}), and it has no source archive"
+            kind="binary", reason=f"{setting('no-binary')} excludes its wheels, and it has no source archive"
         )
     if not wheel and name in policy.only_binary:
         return Rejection(
-            kind="binary", reason=f"only wheels of it are wanted ({setting('only-binary')}), and no wheel suits"
+            kind="binary", reason=f"{setting('only-binary')} excludes its source archive, and no wheel fits"
         )
     return None
 

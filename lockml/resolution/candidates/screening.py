@@ -23,7 +23,7 @@ from lockml.resolution.candidates.release import Release, judge_release
 __all__ = ["WITHHELD", "Screen"]
 
 _PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
-WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release, which nobody asks for")
+WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release that no line asks for")
 
 
 class Screen:
@@ -63,7 +63,7 @@ class Screen:
     def _refusal(self, name: NormalizedName, bounds: Collection[Bound], *, some_suits: bool) -> Rejection | None:
         """Return why no pre-release of *name* may be chosen; *some_suits*: another release within *bounds* may.
 
-        They are let in where a line of the user's or any of *bounds* names one, and where nothing else suits (PEP 440).
+        They are admitted if a line of the user's or any of *bounds* names one, and if nothing else suits (PEP 440).
         """
         if self._refuses_prereleases(name):
             return _PRERELEASE
@@ -125,10 +125,8 @@ class Screen:
 
     def _in_order(self, name: NormalizedName, start: int, stop: int) -> range:
         """Return the indexes from *start* to before *stop*, of which the first is the newest, in the order to try."""
-        strategy = self._problem.policy.strategy
-        lowest = name in self._problem.preferences.lowest or strategy == "lowest"
-        lowest |= strategy == "lowest-direct" and name in self._problem.named_by_user
-        return range(stop - 1, start - 1, -1) if lowest else range(start, stop)
+        oldest_first = self._problem.tries_oldest_first(name)
+        return range(stop - 1, start - 1, -1) if oldest_first else range(start, stop)
 
     def _unfit(self, name: NormalizedName, version: Version) -> Rejection | None:
         """Return why *version* is not for the accelerator that is locked for, None where it may be."""

@@ -1,4 +1,4 @@
-"""Resolutions and what indexes that were not asked list in; which newer releases the first index hides, out."""
+"""Finds newer releases that the first index hides, on indexes that were not asked."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
@@ -115,6 +115,6 @@ def shadow_warnings(found: Sequence[Shadowed], places: Sequence[IndexLocation]) 
         which = "a newer release" if len(shown) == 1 else "newer releases"
         warnings.append(
             f"{first} is asked before {later}, which has {which} that would fit: "
-            f"{', '.join(shown[:_MOST_TOLD])}{more}; to take {'it' if len(shown) == 1 else 'them'} from there: {words}"
+            f"{', '.join(shown[:_MOST_TOLD])}{more}; to use {'it' if len(shown) == 1 else 'them'}: {words}"
         )
     return warnings

@@ -1,4 +1,4 @@
-"""Metadata of the chosen releases in, sentences on what of them cannot be read and does not count, out."""
+"""Describes the metadata of chosen releases that cannot be read and does not count."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -19,17 +19,17 @@ def describe_unread(read: Mapping[str, CoreMetadata]) -> Iterator[str]:
         for release, text in pythons.items():
             yield f"{release} has the Requires-Python {text!r}, which cannot be read and does not count, as in pip"
     else:
-        told = _some((f"{release} ({text!r})" for release, text in pythons.items()), len(pythons))
+        shown = _some((f"{release} ({text!r})" for release, text in pythons.items()), len(pythons))
         unread = "have a Requires-Python that cannot be read and does not count, as in pip"
-        yield f"{len(pythons)} releases {unread}: {told}"
+        yield f"{len(pythons)} releases {unread}: {shown}"
     if len(faults) <= _SHOWN:
         for release, fault in faults.items():
             yield f"{release} is locked, as nothing asks for what cannot be read of it: {fault}"
     else:
-        told = _some((f"{release} ({fault})" for release, fault in faults.items()), len(faults))
-        yield f"{len(faults)} releases are locked, as nothing asks for what cannot be read of them: {told}"
+        shown = _some((f"{release} ({fault})" for release, fault in faults.items()), len(faults))
+        yield f"{len(faults)} releases are locked, as nothing asks for what cannot be read of them: {shown}"
 
 
-def _some(told: Iterable[str], count: int) -> str:
-    """Return the first few of *told*, which are *count*, and how many more there are."""
-    return f"{', '.join(islice(told, _SHOWN))} and {count - _SHOWN} more"
+def _some(texts: Iterable[str], count: int) -> str:
+    """Return the first few of *texts*, which are *count*, and how many more there are."""
+    return f"{', '.join(islice(texts, _SHOWN))} and {count - _SHOWN} more"

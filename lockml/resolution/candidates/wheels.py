@@ -1,4 +1,4 @@
-"""Wheels that a target cannot load in, what they are for out, in few words (PEP 425)."""
+"""Says in few words what wheels that a target cannot load are for (PEP 425)."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The lines of an explanation in, as few of them as a person reads at once out; the rest is counted."""
+"""Shortens an explanation to as many lines as a person reads at once, and counts the rest."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -8,31 +8,31 @@ from msgspec import Struct
 
 from lockml.common.settings import setting
 
-__all__ = ["MOST_LINES", "ToldLine", "shorten"]
+__all__ = ["MOST_LINES", "ShownLine", "shorten"]
 
 MOST_LINES: Final = 38
-"""As many lines as are told; with a hint, a refusal has no more than 40."""
+"""The most lines that are shown; with a hint, a refusal has at most 40."""
 
-_LEAST: Final = 3  # lines of a part that are told always
+_LEAST: Final = 3  # lines of a part that are always shown
 
 
-class ToldLine(Struct, frozen=True):
-    """A line of an explanation; a *detail* is left out where there are too many."""
+class ShownLine(Struct, frozen=True):
+    """A line of an explanation; a *detail* is omitted if there are too many."""
 
     text: str
     detail: bool = False
 
 
-def shorten(told: Sequence[ToldLine], most: int = MOST_LINES) -> list[str]:
-    """Return the texts of *told*, at most *most*: of each run of details its end is left out, the longest first."""
-    runs = [(detail, [line.text for line in lines]) for detail, lines in groupby(told, lambda line: line.detail)]
+def shorten(lines: Sequence[ShownLine], most: int = MOST_LINES) -> list[str]:
+    """Return at most *most* of the texts of *lines*; the ends of runs of details are omitted, the longest run first."""
+    runs = [(detail, [line.text for line in run]) for detail, run in groupby(lines, lambda line: line.detail)]
     kept = [len(lines) for _, lines in runs]
     while _count(runs, kept) > most:
         longest = max((index for index, (detail, _) in enumerate(runs) if detail), key=kept.__getitem__, default=None)
         if longest is None or kept[longest] <= _LEAST:
             break
         kept[longest] -= 1
-    texts = [text for (_, lines), count in zip(runs, kept, strict=True) for text in _cut(lines, count)]
+    texts = [text for (_, run), count in zip(runs, kept, strict=True) for text in _cut(run, count)]
     return texts if len(texts) <= most else [*texts[: most - 1], _rest(len(texts) - most + 1, "  ")]
 
 

@@ -1,4 +1,4 @@
-"""Parts and variations of a requirement set in, whether they resolve out; how a conflict and its remedies are found.
+"""Resolves parts and variations of a requirement set, to find a conflict and its remedies.
 
 The smallest set is found as QuickXplain does: Junker, "QuickXplain: Preferred Explanations and Relaxations for
 Over-Constrained Problems", 2004.
@@ -48,7 +48,7 @@ class Line(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A *line* that lets *version* in, so that everything resolves: on all targets, or on the one that fails."""
+    """A *line* changed to allow *version*, so that everything resolves: on all targets, or on the one that fails."""
 
     line: Line
     version: Version
@@ -56,13 +56,13 @@ class Change(Struct, frozen=True):
 
     def __str__(self) -> str:
         requirement = self.line.requirement
-        return f"{requirement.origin}: let {requirement.name} {self.version} in, where it says {requirement}"
+        return f"{requirement.origin}: change {requirement} to allow {requirement.name} {self.version}"
 
 
 class InconclusiveError(Exception):
     """A trial took too long, so that nothing is known.
 
-    Internal: never reaches the user; the explanation then leaves out what the trial was to show.
+    Internal: never reaches the user; the explanation then omits what the trial was to show.
     """
 
 
@@ -106,11 +106,16 @@ class TrialResolver:
         self._last = error
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return what indexes that are not asked for the project *name* list of it, which are asked now."""
+        """Return what the indexes that were not asked for the project *name* list of it; they are asked now."""
         return self._remembering.elsewhere(name)
 
+    def lists(self, name: NormalizedName, version: str) -> bool:
+        """Say whether the index lists *version* of the project *name*."""
+        project = self._remembering.project(name)
+        return project is not None and _parse(version) in project.releases
+
     def find_core(self, lines: Sequence[Line]) -> list[Line]:
-        """Return a smallest set of *lines* that conflict, in the order of their origins; [] where it is not known."""
+        """Return a smallest set of *lines* that conflict, in the order of their origins; [] if it is not known."""
         applicable = [line for line in lines if line.requirement.applies_to(self.target.environment)]
         try:
             return sorted(self._quickxplain([], self._suspects(applicable), changed=False), key=_origin_key)
@@ -120,7 +125,7 @@ class TrialResolver:
     def _suspects(self, lines: Sequence[Line]) -> Sequence[Line]:
         """Return those of *lines*, which conflicted *last*, that the explanation names, as long as they conflict too.
 
-        Nearly always they do, and of many lines that saves trying nearly all.
+        They nearly always do, which saves trying nearly all of many lines.
         """
         while len(lines) > _FEW and self.last is not None:
             suspects = [line for line in lines if line.requirement.origin in self.last.origins]
@@ -158,7 +163,7 @@ class TrialResolver:
     def find_builds(self, lines: Sequence[Line]) -> tuple[Obstacle, ...]:
         """Return what has to be built so that *lines* may resolve on all targets, () where that is not known.
 
-        What is built is taken as if it needed nothing: only the build says what it does.
+        What is built counts as if it needed nothing: only its build says what it needs.
         """
         key = tuple(lines)
         if key not in self._builds:
@@ -205,7 +210,7 @@ class TrialResolver:
         return changes if resolves and all(resolves) else []
 
     def index(self, most: int) -> TrialIndex:
-        """Return the index for a trial that may look at *most* releases that nobody looked at."""
+        """Return the index for a trial that may look at *most* releases that were not looked at before."""
         return TrialIndex(self._remembering, most=most)
 
     def resolve(
@@ -254,13 +259,13 @@ class TrialResolver:
         return False
 
     def _may_read(self, lines: Sequence[Line]) -> int:
-        """Return how many releases that nobody looked at a trial of *lines* may look at."""
+        """Return how many releases that were not looked at before a trial of *lines* may look at."""
         return max(0, min(self._left, _MOST_NEW + len(lines)))
 
     def _quickxplain(self, background: Sequence[Line], lines: Sequence[Line], *, changed: bool) -> list[Line]:
         """Return what of *lines* is needed for a conflict beside *background*.
 
-        Where nobody knows of a part whether it conflicts, it is taken not to: more lines may be left than need be.
+        A part counts as one without conflict if that is not known: more lines than needed may be left.
         """
         if changed and self._conflict(background):
             return []
@@ -302,7 +307,7 @@ class TrialResolver:
         return next((pin.version for pin in resolution.pins if pin.name == name), None) if resolution else None
 
     def _resolves_elsewhere(self, line: Line, lines: Sequence[Line], version: Version) -> bool:
-        """Say whether *lines* resolve on the other targets too once *line* lets just *version* in."""
+        """Say whether *lines* resolve on the other targets too once *line* allows just *version*."""
         pinned = _relaxed(line, SpecifierSet(f"=={version}"))
         changed = [pinned if other is line else other for other in lines]
         return all(self.resolve(changed, target=other) is not None for other in self.others)

@@ -1,1 +1,1 @@
-"""Container engines: their API, containers, images, Compose files."""
+"""Read container engines: their API, containers, images, Compose files."""

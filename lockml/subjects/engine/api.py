@@ -1,6 +1,6 @@
-"""Ask the API of a container engine, Docker's or Podman's, for containers and images by name.
+"""Query the API of a container engine, Docker or Podman, for containers and images by name.
 
-Docker Engine API, "Containers" and "Images"; nothing but GET is ever sent, so the engine's state stays as it is.
+Docker Engine API, "Containers" and "Images"; only GET requests are sent, so the engine's state never changes.
 """
 
 import os
@@ -40,15 +40,15 @@ _METADATA: Final = re.compile(
 )
 _NOT_FOUND: Final = 404
 _MAX_MESSAGE: Final = 1 << 16
-_SHOWN: Final = 300  # characters of what an engine says of an error
+_SHOWN: Final = 300  # characters of an engine's error message
 _IDENTIFIER: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _T = TypeVar("_T")
 
 
 class EngineAddress(Struct, frozen=True, kw_only=True):
-    """Where an engine listens: ``unix:///var/run/docker.sock`` or ``tcp://host:2376``.
+    """The address where an engine listens: ``unix:///var/run/docker.sock`` or ``tcp://host:2376``.
 
-    *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without it.
+    *certificates* is the folder with ca.pem, cert.pem and key.pem for TLS, None without TLS.
     """
 
     url: str = _DEFAULT_URL
@@ -56,9 +56,9 @@ class EngineAddress(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "EngineAddress":
-        """Return what DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say, as Docker's own client reads them.
+        """Return the address from DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, as Docker's client reads them.
 
-        Without DOCKER_HOST it is CONTAINER_HOST, Podman's variable, then Docker's socket, then Podman's.
+        Without DOCKER_HOST, it is that of CONTAINER_HOST, Podman's variable, then Docker's socket, then Podman's.
         """
         certificates = environment.get("DOCKER_CERT_PATH") or str(Path.home() / ".docker")
         return cls(
@@ -68,7 +68,7 @@ class EngineAddress(Struct, frozen=True, kw_only=True):
 
     @property
     def client(self) -> str:
-        """The program that speaks to it: what a person runs."""
+        """The client program that a person runs."""
         return "podman" if "podman" in self.url else "docker"
 
     @property
@@ -78,7 +78,7 @@ class EngineAddress(Struct, frozen=True, kw_only=True):
 
 
 def _usual_url() -> str:
-    """Return Docker's address, or Podman's where only that has a socket."""
+    """Return Docker's address, or Podman's if only that has a socket."""
     if not Path(_DEFAULT_URL.removeprefix("unix://")).exists():
         for socket_file in _PODMAN_SOCKETS:
             place = socket_file.format(uid=os.getuid())
@@ -94,9 +94,9 @@ class _State(msgspec.Struct, rename="pascal"):
 
 
 class MountFacts(msgspec.Struct, rename="pascal"):
-    """An entry of a container's ``Mounts``: where it is mounted, and for a volume its *name* and *driver*.
+    """An entry of a container's ``Mounts``: the mount point and, for a volume, its *name* and *driver*.
 
-    *source* is a path of the engine's machine, "" for a tmpfs; *mode* are the options of ``--tmpfs``.
+    *source* is a path on the engine's machine, "" for a tmpfs; *mode* are the options of ``--tmpfs``.
     """
 
     destination: str
@@ -108,7 +108,7 @@ class MountFacts(msgspec.Struct, rename="pascal"):
 
 
 class VolumeFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /volumes/NAME`` answers, as far as lockml asks."""
+    """What ``GET /volumes/NAME`` answers, as far as lockml needs it."""
 
     driver: str = ""
     options: dict[str, str] | None = None
@@ -142,14 +142,14 @@ class _GraphDriver(msgspec.Struct, rename="pascal"):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The folders of the layers on the engine's machine, the topmost first, () where it has none."""
+        """The folders of the layers on the engine's machine, topmost first, () if it has none."""
         if self.name not in ("overlay", "overlay2") or self.data is None or not self.data.upper_dir:
             return ()
         return (self.data.upper_dir, *filter(None, self.data.lower_dir.split(":")))
 
     @property
     def merged(self) -> str:
-        """The folder where the engine shows the files of a running container, "" where it does not say."""
+        """The folder where the engine shows the files of a running container, "" if it does not say."""
         return self.data.merged_dir if self.data is not None else ""
 
 
@@ -158,7 +158,7 @@ class _RootFs(msgspec.Struct, rename="pascal"):
 
 
 class ContainerFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /containers/NAME/json`` answers, as far as lockml asks."""
+    """What ``GET /containers/NAME/json`` answers, as far as lockml needs it."""
 
     id: str
     image: str
@@ -170,7 +170,7 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
 
     @property
     def all_mounts(self) -> tuple[MountFacts, ...]:
-        """Its mounts in the order in which an engine makes them: one that lies in another comes after it."""
+        """Its mounts in the order in which an engine makes them: nested ones come later."""
         tmpfs = (self.host_config.tmpfs if self.host_config is not None else None) or {}
         more = [MountFacts(destination=at, type="tmpfs", mode=options) for at, options in tmpfs.items()]
         found = {each.destination: each for each in (*more, *(self.mounts or ()))}
@@ -178,13 +178,13 @@ class ContainerFacts(msgspec.Struct, rename="pascal"):
 
 
 class _ListedImage(msgspec.Struct, rename="pascal"):
-    """An entry of ``GET /images/json``, as far as lockml asks."""
+    """An entry of ``GET /images/json``, as far as lockml needs it."""
 
     repo_tags: list[str] | None = None
 
 
 class ListedContainer(msgspec.Struct, rename="pascal"):
-    """An entry of ``GET /containers/json``, as far as lockml asks."""
+    """An entry of ``GET /containers/json``, as far as lockml needs it."""
 
     id: str = ""
     names: list[str] | None = None
@@ -194,12 +194,12 @@ class ListedContainer(msgspec.Struct, rename="pascal"):
 
     @property
     def name(self) -> str:
-        """What it is called, else its identifier."""
+        """Its name, else its identifier."""
         return self.names[0].lstrip("/") if self.names else self.id
 
 
 class ImageFacts(msgspec.Struct, rename="pascal"):
-    """What ``GET /images/REF/json`` answers, as far as lockml asks."""
+    """What ``GET /images/REF/json`` answers, as far as lockml needs it."""
 
     id: str
     repo_digests: list[str] | None = None
@@ -209,7 +209,7 @@ class ImageFacts(msgspec.Struct, rename="pascal"):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The digests of its layers without compression, the lowest first."""
+        """The digests of its uncompressed layers, lowest first."""
         return tuple(self.root_fs.layers) if self.root_fs is not None else ()
 
 
@@ -221,7 +221,7 @@ class _Step(msgspec.Struct, rename="pascal"):
 
 
 class Engine:
-    """Asks one engine; every call opens and closes its own connection."""
+    """A client of one engine; every call opens and closes its own connection."""
 
     def __init__(self, address: EngineAddress) -> None:
         self.address = address
@@ -245,7 +245,7 @@ class Engine:
             return sorted(self._decode(answer.read(), list[ListedContainer]), key=lambda each: each.name)
 
     def image_names(self) -> list[str]:
-        """Return the names and tags of all images that have one; raises EngineError."""
+        """Return the names and tags of all named images; raises EngineError."""
         with self._get("/images/json", "images") as answer:
             listed = self._decode(answer.read(), list[_ListedImage])
         return sorted(name for each in listed for name in each.repo_tags or () if "<none>" not in name)
@@ -263,7 +263,7 @@ class Engine:
             return self._decode(answer.read(), VolumeFacts)
 
     def is_podman(self) -> bool:
-        """Say whether it is Podman; raises EngineError."""
+        """Return whether it is Podman; raises EngineError."""
         if self.address.client == "podman":
             return True
         with self.ask("/version") as answer:
@@ -271,24 +271,24 @@ class Engine:
         return any(component.name.startswith("Podman") for component in version.components or ())
 
     def root(self) -> str:
-        """Return the folder in which the engine keeps what it has, "" where it does not say; raises EngineError."""
+        """Return the engine's data folder, "" if it does not say; raises EngineError."""
         with self._get("/info", "what it is") as answer:
             return self._decode(answer.read(), _Information).docker_root_dir
 
     def history(self, identifier: str) -> list[_Step]:
-        """Return the steps that made an image, the last first; raises NotFoundError, EngineError."""
+        """Return the steps that made an image, last to first; raises NotFoundError, EngineError."""
         with self._get(f"/images/{quote(identifier, safe=':')}/history", f"image {identifier!r}") as answer:
             return self._decode(answer.read(), list[_Step])
 
     @contextmanager
     def exported(self, identifier: str) -> Iterator[Answer]:
-        """Give the stream that ``docker export`` writes, without mounts; raises NotFoundError, EngineError."""
+        """Yield the stream that ``docker export`` writes, without mounts; raises NotFoundError, EngineError."""
         with self._get(f"/containers/{identifier}/export", f"container {identifier!r}") as answer:
             yield answer
 
     @contextmanager
     def container_files(self, identifier: str, path: str = "/") -> Iterator[Answer]:
-        """Give the tar stream of what is at *path* of a container, volumes included; raises NotFoundError, EngineError.
+        """Yield the tar stream of *path* in a container, volumes included; raises NotFoundError, EngineError.
 
         The names in it begin with the last part of *path*.
         """
@@ -298,18 +298,18 @@ class Engine:
 
     @contextmanager
     def saved_image(self, identifier: str) -> Iterator[Answer]:
-        """Give the stream that ``docker save`` writes; raises NotFoundError, EngineError."""
+        """Yield the stream that ``docker save`` writes; raises NotFoundError, EngineError."""
         with self._get(f"/images/{quote(identifier, safe=':')}/get", f"image {identifier!r}") as answer:
             yield answer
 
     @contextmanager
     def ask(self, path: str) -> Iterator[Answer]:
-        """Give the answer to a GET of *path*, whatever its status; raises EngineError, and OSError within."""
+        """Yield the answer to a GET of *path*, regardless of its status; raises EngineError, and OSError inside."""
         with request(self.address.url, self.address.certificates, path) as answer:
             yield answer
 
     def _check_identifier(self, identifier: str) -> None:
-        """Refuse what is no identifier: an empty one would be found in anything."""
+        """Refuse an invalid identifier: an empty one would match anything."""
         if not _IDENTIFIER.fullmatch(identifier):
             subject = f"container engine at {self.address.url}"
             raise EngineError(subject, f"gave an unknown answer (the identifier {identifier[:_SHOWN]!r})")
@@ -335,10 +335,10 @@ class Engine:
 
 
 def image_history(engine: Engine, image: ImageFacts | None) -> tuple[HistoryStep, ...]:
-    """Return the steps that made *image*, the first first; () where the engine does not have them.
+    """Return the steps that made *image*, first to last; () if the engine does not have them.
 
-    An engine does not say which steps made a layer: those that cannot are left out, then those that did not change a
-    file, until there are as many as layers. Where that does not come out even, no step has one.
+    An engine does not say which steps made a layer: steps that cannot make one are excluded, then those that changed no
+    file, until there are as many as layers. If that fails, no step has a layer.
     """
     if image is None or not image.layers:
         return ()
@@ -364,10 +364,10 @@ def _unreachable(subject: str, error: Exception) -> EngineError:
     if isinstance(error, PermissionError):
         return EngineError(subject, "this user may not use it", hint="join its group, or run lockml as root")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if isinstance(error, OSError) and error.errno is None:  # what `connection` says of its answer
+    if isinstance(error, OSError) and error.errno is None:  # what `connection` says about its answer
         return EngineError(subject, reason)
     return EngineError(
-        subject, f"does not answer ({reason})", hint="start the engine, or point DOCKER_HOST to where it listens"
+        subject, f"does not answer ({reason})", hint="start the engine, or set DOCKER_HOST to its address"
     )
 
 
@@ -378,7 +378,7 @@ def _listing_hint(wanted: str) -> str:
 
 
 def _message(answer: Answer) -> str:
-    """Return the sentence of an error answer, in short."""
+    """Return the message of an error answer, shortened."""
     content = answer.read(_MAX_MESSAGE)
     try:
         said = str(msgspec.json.decode(content)["message"])

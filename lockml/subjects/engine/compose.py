@@ -1,7 +1,7 @@
-"""Find the containers that run the services of a compose project: names of files and services in, containers out.
+"""Find the containers that run the services of a Compose project, by the names of files and services.
 
-Compose specification: the project's name is COMPOSE_PROJECT_NAME, the files' ``name`` or their folder's; Compose puts
-project, service and number on its containers as labels, and on those of ``run`` that they are one-off.
+Compose specification: the project's name is COMPOSE_PROJECT_NAME, the files' ``name`` or their folder's; Compose labels
+its containers with project, service and number, and marks those of ``run`` as one-off.
 """
 
 import os
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LOCK_LABEL: Final = "lockml.lock"
-"""The label of a service that names its lock, beside the first compose file."""
+"""The label of a service that names its lock, relative to the first Compose file."""
 
 _FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _PROJECT, _SERVICE = "com.docker.compose.project", "com.docker.compose.service"
@@ -38,7 +38,7 @@ _NUMBER, _ONE_OFF = "com.docker.compose.container-number", "com.docker.compose.o
 
 
 class ComposeProject(Struct, frozen=True, kw_only=True):
-    """A project *name* with its *services*; *file* is its first file, *wanted* the service that was named, if any."""
+    """A project *name* with its *services*; *file* is its first file, *wanted* the named service, if any."""
 
     name: str
     file: Path
@@ -48,12 +48,12 @@ class ComposeProject(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path:
-        """The folder that names in the files start from."""
+        """The folder that names in the files are relative to."""
         return self.file.parent
 
 
 class ServiceContainer(Struct, frozen=True, kw_only=True):
-    """A *container* by its name, of the *service*, which has its number behind it where there are several."""
+    """A *container* by its name, and its *service*, with a number if there are several."""
 
     service: str
     container: str
@@ -62,9 +62,9 @@ class ServiceContainer(Struct, frozen=True, kw_only=True):
 def read_project(
     names: Sequence[str], project: str | None, environment: Mapping[str, str] | None = None
 ) -> ComposeProject:
-    """Return the project that *names*, each ``FILE[:SERVICE[.NUMBER]]`` or a folder, means; raises InputError.
+    """Return the project that *names* refer to, each ``FILE[:SERVICE[.NUMBER]]`` or a folder; raises InputError.
 
-    Several are the files of one project, a later one over those before it.
+    Several names are the files of one project; later ones override earlier ones.
     """
     variables = os.environ if environment is None else environment
     named = [_split(name) for name in names]
@@ -104,7 +104,7 @@ def service_containers(engine: Engine, project: ComposeProject, service: str) ->
 
 
 def find_containers(engine: Engine, project: ComposeProject) -> tuple[ServiceContainer, ...]:
-    """Return the containers of the one service that is meant; raises InputError, NotFoundError, EngineError."""
+    """Return the containers of the selected service; raises InputError, NotFoundError, EngineError."""
     services = list(project.services)
     if project.wanted is None and len(services) > 1:
         hint = f"name one after the file: {project.file}:{services[0]}"
@@ -117,21 +117,21 @@ def find_containers(engine: Engine, project: ComposeProject) -> tuple[ServiceCon
 
 
 def find_service(engine: Engine, project: ComposeProject) -> ServiceContainer:
-    """Return the one container that is meant; raises InputError where it is not one, NotFoundError, EngineError."""
+    """Return the selected container; raises InputError if there is not exactly one, NotFoundError, EngineError."""
     found = find_containers(engine, project)
     if len(found) > 1:
         service = project.wanted or next(iter(project.services))
         names = ", ".join(each.container for each in found)
-        remedy = f"name one by its number, as {found[0].service}, or by {setting('container')}"
+        remedy = f"name one by its number, such as {found[0].service}, or with {setting('container')}"
         raise InputError(f"service {service!r}", f"has {len(found)} containers: {names}", hint=remedy)
     return found[0]
 
 
 def no_container(project: ComposeProject, services: Sequence[str]) -> NotFoundError:
-    """Return the error that the project has no container of any of *services*."""
+    """Return the error that the project has no container for any of *services*."""
     them = ("service " if len(services) == 1 else "services ") + ", ".join(map(repr, services))
     hint = f"start it, or name its project with {setting('project')}"
-    return NotFoundError(them, f"project {project.name!r} has no container of it", hint=hint)
+    return NotFoundError(them, f"project {project.name!r} has no container for it", hint=hint)
 
 
 def _label(container: ListedContainer, name: str) -> str:
@@ -139,7 +139,7 @@ def _label(container: ListedContainer, name: str) -> str:
 
 
 def _split(name: str) -> tuple[Path, str | None]:
-    """Return the file or folder and the service behind it, if there is one."""
+    """Return the file or folder and the service after it, if there is one."""
     file, colon, service = name.rpartition(":")
     if not colon or Path(name).exists():
         return Path(name), None
@@ -147,7 +147,7 @@ def _split(name: str) -> tuple[Path, str | None]:
 
 
 def _files(place: Path, settings: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the files that *place* means: of a folder those that Compose takes there."""
+    """Yield the files that *place* refers to: for a folder, those that Compose reads there."""
     if not place.is_dir():
         yield place
         return

@@ -1,6 +1,6 @@
-"""Ask Compose itself what its files say, where it is installed: files in, a project with its services out.
+"""Read Compose files with Compose itself, if it is installed, as a project with its services.
 
-``docker compose config`` reads files and changes nothing; it is kept from fetching those of other machines.
+``docker compose config`` only reads files; it is prevented from fetching files of other machines.
 """
 
 import os
@@ -32,9 +32,9 @@ class _Project(msgspec.Struct):
 
 
 def configured_project(files: Sequence[Path], folder: Path, project: str | None) -> ComposeFiles | None:
-    """Return what Compose makes of *files* in *folder*, None where it is not installed or cannot say it in JSON.
+    """Return how Compose reads *files* in *folder*, None if it is not installed or cannot write JSON.
 
-    What it refuses, the reader of `compose_files` refuses with a reason, or reads.
+    Files that it refuses go to the reader of `compose_files`, which gives a reason or reads them.
     """
     for program in _PROGRAMS:
         options = [word for file in files for word in ("-f", str(file.absolute()))]

@@ -1,4 +1,4 @@
-"""Read compose files as far as they decide which containers are meant: files in, a project with its services out.
+"""Read Compose files, as far as they decide which containers to check, as a project with its services.
 
 Compose specification: merging of several files with ``!reset`` and ``!override``, ``include``, ``extends``, profiles,
 interpolation.
@@ -27,31 +27,31 @@ _Document = Mapping[object, object]
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """What a compose file says of a service: its *labels*, and the *profiles* without which it is not started."""
+    """A service in a Compose file: its *labels*, and the *profiles* without which it is not started."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
 
 
 class ComposeFiles(Struct, frozen=True, kw_only=True):
-    """What several files say together: the *name* of the project, "" where they do not, and its services."""
+    """The merged content of several files: the *name* of the project, "" if they give none, and its services."""
 
     name: str
     services: Mapping[str, Service]
 
 
 class _Reset(Struct, frozen=True):
-    """``!reset``: what an earlier file has is taken away."""
+    """``!reset``: removes what an earlier file has."""
 
 
 class _Override(Struct, frozen=True):
-    """``!override``: what an earlier file has is not merged but replaced."""
+    """``!override``: replaces what an earlier file has instead of merging."""
 
     value: object
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Compose reads it: two keys of one name are a fault."""
+    """YAML as Compose reads it: duplicate keys are an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
@@ -75,13 +75,13 @@ _Loader.add_constructor("!override", lambda loader, node: _Override(_plain(loade
 
 
 class _Reader:
-    """Reads files with the variables that are filled in; *count* of them so far."""
+    """A reader of files, with their variables filled in; *count* files so far."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def read(self, paths: Iterable[Path], variables: Mapping[str, str], depth: int = 0) -> ComposeFiles:
-        """Return what the files say together, a later one over those before it."""
+        """Return the merged content of the files; later ones override earlier ones."""
         name, services = "", dict[str, Service]()
         for path in paths:
             document = self._document(path, depth)
@@ -98,7 +98,7 @@ class _Reader:
     def _document(self, path: Path, depth: int) -> _Document:
         self._count += 1
         if depth > _MAX_NESTED or self._count > _MAX_FILES:
-            raise InputError(str(path), "its files name each other without end")
+            raise InputError(str(path), "its files include each other endlessly")
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_FILE + 1)
@@ -106,13 +106,13 @@ class _Reader:
                 raise InputError(str(path), f"has more than {_MAX_FILE} bytes")
             document = yaml.load(content, Loader=_Loader)  # noqa: S506 - a SafeLoader
         except FileNotFoundError as error:
-            raise InputError(str(path), "no such file", hint="name a compose file, or a folder that has one") from error
+            raise InputError(str(path), "no such file", hint="name a Compose file, or a folder that has one") from error
         except OSError as error:
             raise InputError(str(path), f"cannot be read ({error.strerror})") from error
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise not_yaml(str(path), error) from error
         if not isinstance(document, dict):
-            raise InputError(str(path), "is no compose file")
+            raise InputError(str(path), "is not a Compose file")
         return document
 
     def _included(
@@ -136,7 +136,7 @@ class _Reader:
     def _service(
         self, path: Path, named: tuple[str, object], earlier: Service | None, variables: Mapping[str, str], depth: int
     ) -> Service | None:
-        """Return a service as *path* has it over what *earlier* files say of it; None where it is taken away."""
+        """Return a service as *path* has it, merged over *earlier* files; None if it is removed."""
         name, value = named
         if isinstance(value, _Reset):
             return None
@@ -174,12 +174,12 @@ class _Reader:
 
 
 def read_files(paths: Iterable[Path], variables: Mapping[str, str]) -> ComposeFiles:
-    """Return what compose files say together, with *variables* filled in; raises InputError."""
+    """Return the merged content of Compose files, with *variables* filled in; raises InputError."""
     return _Reader().read(paths, variables)
 
 
 def read_dotenv(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the ``.env`` file in *folder*, {} where there is none; raises InputError."""
+    """Return the variables of the ``.env`` file in *folder*, {} if there is none; raises InputError."""
     file = folder / ".env"
     return _read_env_file(file, variables) if file.is_file() else {}
 
@@ -198,22 +198,24 @@ def _named_files(path: Path, value: object, variables: Mapping[str, str]) -> Ite
 
 
 def _beside(path: Path, name: str) -> Path:
-    """Return the file that *path* names; what another machine has is not fetched."""
+    """Return the file that *path* names; files of other machines are not fetched."""
     if any(sign in name for sign in _REMOTE):
         raise InputError(
-            str(path), f"names {name!r} of another machine", hint=f"name the container with {setting('container')}"
+            str(path),
+            f"names {name!r}, which is on another machine",
+            hint=f"name the container with {setting('container')}",
         )
     try:
         return path.parent / Path(name).expanduser()
     except RuntimeError as error:
-        raise InputError(str(path), f"names {name!r}, and nobody of that name has a home folder") from error
+        raise InputError(str(path), f"names {name!r}, but no user of that name has a home folder") from error
 
 
 def _mapping(path: Path, what: str, value: object) -> _Document:
     if isinstance(value, (_Override, _Reset)):
         value = value.value if isinstance(value, _Override) else None
     if value is not None and not isinstance(value, dict):
-        raise InputError(str(path), f"its {what} is no mapping")
+        raise InputError(str(path), f"its {what} is not a mapping")
     return value or {}
 
 
@@ -237,7 +239,7 @@ def _text(path: Path, value: object, variables: Mapping[str, str]) -> str:
     if isinstance(value, (_Override, _Reset)):
         value = value.value if isinstance(value, _Override) else ""
     if isinstance(value, (list, tuple, dict, set)):
-        raise InputError(str(path), "has a list or a mapping where a text belongs")
+        raise InputError(str(path), "has a list or a mapping where a text is required")
     try:
         return interpolate("" if value is None else str(value), variables)
     except ValueError as error:

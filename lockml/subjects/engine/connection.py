@@ -1,9 +1,9 @@
-"""Ask a container engine: the path of a GET in, its answer out, with bounds on how long and how large it may be.
+"""Send a GET to a container engine and read its answer, with bounds on time and size.
 
 HTTP/1.0 (RFC 1945), whose answers end with the connection, is all that a GET needs, over a socket file and over TCP:
-the libraries for the rest take as long to load as a whole check of a container. A proxy may answer in chunks all the
-same (RFC 9112, section 7.1). An engine is not trusted to end: headers, documents and time are bounded, and a stream
-must not drip.
+a full HTTP library takes as long to import as an entire check of a container. A proxy may still answer in chunks
+(RFC 9112, section 7.1). An engine is not trusted to finish: headers, documents and time are bounded, and a stream
+must have a minimum rate.
 """
 
 import re
@@ -28,10 +28,10 @@ _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """How long an engine may take: *silence* and *document* are seconds, *document_size* is bytes.
+    """Time and size limits for an engine: *silence* and *document* are seconds, *document_size* is bytes.
 
-    No byte may take longer than *silence*: an engine may think long before it sends an image. All of a document must
-    come in *document*. A stream must bring *pace* bytes while it is waited for twice as long as *silence*.
+    No byte may take longer than *silence*: an engine may need long before it sends an image. An entire document must
+    arrive within *document*. A stream must deliver *pace* bytes in twice the time of *silence*.
     """
 
     silence: float = 120.0
@@ -41,28 +41,28 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 class Connection(Protocol):
-    """The part of a socket that an answer is read by."""
+    """The part of a socket that reading an answer needs."""
 
     def settimeout(self, value: float | None, /) -> None:
-        """Wait no longer than *value* seconds for what comes next."""
+        """Wait at most *value* seconds for the next bytes."""
 
     def recv(self, size: int, /) -> bytes:
-        """Return at most *size* bytes of what comes next, b"" at the end; raises TimeoutError."""
+        """Return at most *size* of the next bytes, b"" at the end; raises TimeoutError."""
 
 
 class Answer(Protocol):
-    """What came back: a *status*, a *reason* and a body to read."""
+    """An answer: a *status*, a *reason* and a body to read."""
 
     status: int
     reason: str
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most *size* bytes of the body, b"" at its end; all of a document without *size*."""
+        """Return at most *size* bytes of the body, b"" at its end; without *size*, the entire document."""
 
 
 @contextmanager
 def request(url: str, certificates: str | None, path: str, bounds: Bounds | None = None) -> Iterator[Answer]:
-    """Give the answer to a GET of *path* from the engine at *url*; raises EngineError, and OSError within."""
+    """Yield the answer to a GET of *path* from the engine at *url*; raises EngineError, and OSError inside."""
     bounds = bounds or Bounds()
     with _connected(url, certificates, bounds) as connection:
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode("ascii"))
@@ -70,12 +70,12 @@ def request(url: str, certificates: str | None, path: str, bounds: Bounds | None
 
 
 def read_answer(connection: Connection, bounds: Bounds, clock: Callable[[], float] = time.monotonic) -> Answer:
-    """Return the answer that comes over *connection*, its headers read; raises OSError, which its body may, too."""
+    """Return the answer on *connection*, with its headers read; raises OSError, as reading its body may."""
     return _Answer(_Received(connection, bounds, clock), bounds)
 
 
 class _Received:
-    """Bytes of a connection, each waited for no longer than its bounds and a deadline let it."""
+    """The bytes of a connection, read within its bounds and a deadline."""
 
     def __init__(self, connection: Connection, bounds: Bounds, clock: Callable[[], float]) -> None:
         self._connection, self._bounds, self._clock = connection, bounds, clock
@@ -84,13 +84,13 @@ class _Received:
         self._thought = False
 
     def line(self, deadline: float, limit: int) -> bytes:
-        """Return the next line without its end; raises OSError where it has more than *limit* bytes."""
+        """Return the next line without its end; raises OSError if it has more than *limit* bytes."""
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > limit:
-                raise OSError("sends headers without end")
+                raise OSError("sends endless headers")
             piece = self._receive(4096, deadline)
             if not piece:
-                raise OSError("broke off its answer")
+                raise OSError("ended its answer early")
             self._buffer += piece
         line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
         return line.rstrip(b"\r")
@@ -118,7 +118,7 @@ class _Received:
         return piece
 
     def _weigh(self, came: int, waited: float) -> None:
-        """Count what *came* after so many seconds; raises OSError for what drips. The first wait is not counted."""
+        """Count what *came* after so many seconds; raises OSError if it is too slow. The first wait is not counted."""
         self._came += came
         self._waited += waited if self._thought else 0.0
         self._thought = True
@@ -128,12 +128,12 @@ class _Received:
             self._waited, self._came = 0.0, 0
 
     def now(self) -> float:
-        """Return the moment by the clock of the deadlines."""
+        """Return the current time on the clock of the deadlines."""
         return self._clock()
 
 
 class _Answer:
-    """An answer, read to the end that it announced, else to the end of the connection."""
+    """An answer, read to its announced end, else to the end of the connection."""
 
     def __init__(self, received: _Received, bounds: Bounds) -> None:
         self._received, self._bounds = received, bounds
@@ -151,7 +151,7 @@ class _Answer:
             self._take(line)
         if self._chunked:
             if self._left is not None:
-                raise OSError("announces a length and chunks")
+                raise OSError("announces both a length and chunks")
             self._left = 0
 
     def _take(self, line: bytes) -> None:
@@ -163,13 +163,13 @@ class _Answer:
             self._chunked = True
         if name == b"content-length":
             if not value.isdigit() or len(value) > 18 or self._left not in (None, int(value)):
-                raise OSError("announces no length that can be read")
+                raise OSError("announces an unreadable length")
             self._left = int(value)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most *size* bytes, all of a document without one.
+        """Return at most *size* bytes; without it, the entire document.
 
-        Raises OSError where fewer come than were announced, or more than a document may have.
+        Raises OSError if there are fewer than announced, or more than a document may have.
         """
         if size < 0:
             return self._document()
@@ -196,13 +196,13 @@ class _Answer:
         if self._left is not None:
             self._left -= len(piece)
             if wanted and not piece:
-                raise OSError("broke off its answer")
+                raise OSError("ended its answer early")
             if self._chunked and wanted and not self._left and self._line(deadline):
-                raise OSError("sends chunks that do not end where they say")
+                raise OSError("sends chunks of a wrong size")
         return piece
 
     def _begin_chunk(self, deadline: float | None) -> None:
-        """Read how long the next chunk is; what follows the last one is of no interest."""
+        """Read the size of the next chunk; whatever follows the last one is ignored."""
         size = self._line(deadline).partition(b";")[0].strip()
         if not _CHUNK_SIZE.fullmatch(size):
             raise OSError("sends chunks without a size")
@@ -216,7 +216,7 @@ class _Answer:
 
 @contextmanager
 def _connected(url: str, certificates: str | None, bounds: Bounds) -> Iterator[socket.socket]:
-    """Give a connection to the engine at *url*; raises EngineError for an address that lockml cannot speak to."""
+    """Yield a connection to the engine at *url*; raises EngineError for an unsupported address."""
     scheme, place, port = _parts(url)
     if scheme == "unix":
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -257,7 +257,7 @@ def _parts(url: str) -> tuple[str, str, int | None]:
     if not usable:
         raise EngineError(
             subject,
-            "not an address that lockml can speak to",
+            "not an address that lockml supports",
             hint="use unix:///path/to/docker.sock or tcp://host:port; for ssh, forward the socket with ssh -L",
         )
     return parts.scheme, parts.path if parts.scheme == "unix" else parts.hostname or "", port

@@ -1,4 +1,4 @@
-"""Open a container of an engine: its process or its layers where they are this machine's, else a stream."""
+"""Open a container of an engine: its process or its layers if they are on this machine, else a stream."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ _ROOT: Final = ("", "0", "root")
 def open_container(
     engine: Engine, name: str, options: ReadOptions, service_details: Mapping[str, str] | None = None
 ) -> Iterator[OpenedSubject]:
-    """Give the files of the container *name*, running or not, with *service_details* beside what its engine tells.
+    """Yield the files of the container *name*, running or not, adding *service_details* to the engine's.
 
     Raises NotFoundError, UnreachableError.
     """
@@ -63,7 +63,7 @@ def open_container(
 
 
 def _image_files(facts: ContainerFacts, tree: ProcessTree) -> ImageFiles | None:
-    """Return the files of the image alone, None where the engine does not name their folders or shows other ones."""
+    """Return the files of the image alone, None if the engine does not name their folders or shows others."""
     if facts.graph_driver is None or not facts.graph_driver.layers:
         return None
     upper, *lower = facts.graph_driver.layers
@@ -75,7 +75,7 @@ def _image_files(facts: ContainerFacts, tree: ProcessTree) -> ImageFiles | None:
 
 
 def _image(engine: Engine, facts: ContainerFacts) -> ImageFacts | None:
-    """Return the image that a container was made of, None where the engine has lost it."""
+    """Return the image that a container was made from, None if the engine no longer has it."""
     try:
         return engine.image(facts.image)
     except NotFoundError:
@@ -96,9 +96,9 @@ def _files(
     stack: ExitStack,
     options: ReadOptions,
 ) -> tuple[FileTree, str]:
-    """Return the files and how they are read: the nearest way that this machine and this user have.
+    """Return the files and how they are read: in the most direct way available to this user on this machine.
 
-    *engine_facts* is what the engine says of the container and of its image.
+    *engine_facts* is what the engine says about the container and its image.
     """
     facts, _ = engine_facts
     texts = layer_origins(subject.history, len(subject.layers))
@@ -107,7 +107,7 @@ def _files(
             return stack.enter_context(ProcessTree(facts.state.pid, texts)), "process-root"
         except OSError as error:
             if not Path("/proc", str(facts.state.pid)).exists():
-                text = f"it ended while it was looked at ({error.strerror})"
+                text = f"it ended during the check ({error.strerror})"
                 raise UnreachableError(str(subject), text) from error
     layered = _layered(engine, facts, texts, stack)
     if layered is not None:
@@ -118,9 +118,9 @@ def _files(
 def _streamed(
     engine: Engine, engine_facts: tuple[ContainerFacts, ImageFacts | None], subject: Subject, options: ReadOptions
 ) -> FileTree:
-    """Return the files as the engine sends them; what is mounted is fetched when somebody looks there.
+    """Return the files as the engine sends them; mounts are fetched when they are read.
 
-    The image, where it is kept, says which layer each is of.
+    The image, if it is cached, says which layer each file comes from.
     """
     from lockml.subjects.engine.export import exported_container
 
@@ -137,10 +137,10 @@ def _streamed(
 
 
 def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
-    """Say whether the container's process is this machine's and may be looked at.
+    """Return whether the container's process is on this machine and may be read.
 
-    A process of that number may be another one's, when the engine runs in a virtual machine or elsewhere: only one
-    that has the container's identifier in its control group or its mounts is taken.
+    The number may be another process if the engine runs in a virtual machine or elsewhere: only a process with the
+    container's identifier in its control group or mounts is accepted.
     """
     process = Path("/proc", str(facts.state.pid))
     if not (engine.address.local and facts.state.running and facts.state.pid > 0):
@@ -150,12 +150,12 @@ def _is_of_this_machine(engine: Engine, facts: ContainerFacts) -> bool:
         next((process / "root").iterdir(), None)
     except OSError:
         return False
-    # an identifier, never a part of a longer one; Engine.container lets no other text through
+    # an identifier, never a part of a longer one; Engine.container accepts no other text
     return re.search(rf"(?<![0-9a-f]){re.escape(facts.id)}(?![0-9a-f])", engine_facts) is not None
 
 
 def _layered(engine: Engine, facts: ContainerFacts, texts: Sequence[str], stack: ExitStack) -> FileTree | None:
-    """Return the files by the folders of the container's layers and volumes, None where those are not to be had."""
+    """Return the files by the folders of the container's layers and volumes, None if they are not available."""
     folders = own_folders(engine, facts.graph_driver.layers if facts.graph_driver is not None else ())
     if not folders:
         return None

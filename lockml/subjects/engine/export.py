@@ -1,7 +1,7 @@
-"""Read a container of an engine elsewhere: all of its files in as the engine exports them, a tree out.
+"""Read a container of a remote engine from the stream of files that the engine exports.
 
-An engine is not asked what a container changed: Docker, and Podman without overlay, compare sizes and times, so a file
-that was replaced by one of the same size and time is no change to them.
+The engine is not asked what a container changed: Docker, and Podman without overlay, compare sizes and times, so they
+miss a file that was replaced by one of the same size and time.
 """
 
 import copy
@@ -22,7 +22,7 @@ _NOTHING: Final = Node("folder", layer=AFTER_START)
 
 
 def exported_container(engine: Engine, identifier: str, image: LayerTree | None, options: ReadOptions) -> LayerTree:
-    """Return the files of a container without what is mounted into it; *image* says which layer they are of.
+    """Return the files of a container without its mounts; *image* says which layer they come from.
 
     Raises UnreadableError, EngineError.
     """
@@ -36,10 +36,10 @@ def exported_container(engine: Engine, identifier: str, image: LayerTree | None,
 
 
 def name_layers(tree: LayerTree, image: LayerTree) -> None:
-    """Say of each file of *tree*, a container's, which layer of *image* it is of, and what it removed of the image.
+    """Record for each file of *tree*, a container, its layer in *image*, and which image files were removed.
 
-    Without digests, what has the size and the time of the image's file is taken for it. Contents are the container's
-    own; only of a file with the image's digest, the content may be read from the image.
+    Without digests, a file with the size and time of the image's file counts as that file. Contents are read from the
+    container; only for a file with the image's digest, they may be read from the image.
     """
     tree.origins = image.origins
     tree.gone = {folder: dict(names) for folder, names in image.gone.items()}
@@ -65,7 +65,7 @@ def name_layers(tree: LayerTree, image: LayerTree) -> None:
 
 
 def _note_children(tree: LayerTree, path: str, before: Node, left: Container[str]) -> None:
-    """Note that the container removed what the folder *before* at *path* had, but what is *left*."""
+    """Record that the container removed the entries of the folder *before* at *path*, except those *left*."""
     for name, node in before.children.items():
         if name not in left:
             note_removed(tree.gone, (path, name, node), AFTER_START)
@@ -86,7 +86,7 @@ def _is_of_image(node: Node, old: Node) -> bool:
 
 
 def _read_again(tree: LayerTree, image: LayerTree, layer: int, path: str) -> Node | None:
-    """Return the image's file at *path* where the container has the same, by its digest."""
+    """Return the image's file at *path* if the container's has the same digest."""
     node = tree.node(path)
     if image.again is None or node is None or not node.digests or node.layer == AFTER_START:
         return None

@@ -1,4 +1,4 @@
-"""Open an image of an engine: the folders of its layers where they are here, else a stream."""
+"""Open an image of an engine: the folders of its layers if they are on this machine, else a stream."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,7 +24,7 @@ __all__ = ["open_image", "streamed_image"]
 
 @contextmanager
 def open_image(engine: Engine, reference: str, options: ReadOptions) -> Iterator[OpenedSubject]:
-    """Give the files of the image *reference*; raises NotFoundError, UnreachableError."""
+    """Yield the files of the image *reference*; raises NotFoundError, UnreachableError."""
     facts = engine.image(reference)
     with ExitStack() as stack:
         history = image_history(engine, facts)
@@ -47,12 +47,12 @@ def _files(
             layers = layers_of(None, folders, texts)
             return stack.enter_context(OverlayTree(layers)), "layers"
         except OSError:
-            pass  # of another machine, or another user's: the engine gives them as a stream
+            pass  # on another machine, or another user's: the engine sends a stream
     return streamed_image(engine, facts, options), "stream"
 
 
 def streamed_image(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "LayerTree":
-    """Return the files of an image as the engine sends them, once for all; raises UnreachableError."""
+    """Return the files of an image as the engine sends them, cached after the first time; raises UnreachableError."""
     from lockml.subjects.oci.layer_cache import TreeStore
 
     store = TreeStore(options.cache)
@@ -88,14 +88,14 @@ def _streamed(engine: Engine, facts: ImageFacts, options: ReadOptions) -> "Layer
 
 
 class _Again:
-    """Finds files of an image that is kept and was a stream: the engine sends it again, once."""
+    """A reader of files of a cached image that was a stream: the engine sends it once more."""
 
     def __init__(self, engine: Engine, facts: ImageFacts, options: ReadOptions) -> None:
         self._asked = (engine, facts, options)
         self._tree: LayerTree | None = None
 
     def __call__(self, number: int, path: str) -> "Node | None":
-        """Return the file at *path* of the layer of that *number*, with its content; raises UnreadableError."""
+        """Return the file at *path* of the layer with that *number*, with its content; raises UnreadableError."""
         if self._tree is None:
             self._tree = _streamed(*self._asked)
         return self._tree.again(number, path) if self._tree.again is not None else None

@@ -1,4 +1,4 @@
-"""Fill variables into text as Compose does: a text and variables in, the text without ``$`` out.
+"""Interpolate variables in text as Compose does.
 
 Compose specification, "Interpolation": ``$NAME``, ``${NAME}``, and in braces ``:-``, ``-``, ``:+``, ``+``, ``:?`` and
 ``?`` with what follows, which may have variables itself; ``$$`` is a dollar sign.
@@ -17,9 +17,9 @@ _MAX_DEPTH: Final = 20
 
 
 def interpolate(text: str, variables: Mapping[str, str], depth: int = 0) -> str:
-    """Return *text* with its variables filled in, those that are not set as nothing; raises ValueError."""
+    """Return *text* with its variables filled in, unset ones as nothing; raises ValueError."""
     if depth > _MAX_DEPTH:
-        raise ValueError("it has variables nested too deep")
+        raise ValueError("it has variables nested too deeply")
     parts: list[str] = []
     at = 0
     while (dollar := text.find("$", at)) >= 0:
@@ -34,7 +34,7 @@ def interpolate(text: str, variables: Mapping[str, str], depth: int = 0) -> str:
         else:
             name = _NAME.match(text, dollar + 1)
             if name is None:
-                raise ValueError("it has a $ that begins no variable; write $$ for one")
+                raise ValueError("it has a $ that does not start a variable; write $$ for a literal $")
             parts.append(variables.get(name[0], ""))
             at = name.end()
     return "".join([*parts, text[at:]])
@@ -50,7 +50,7 @@ def _closing(text: str, at: int) -> int:
             open_braces -= 1
             if not open_braces:
                 return position
-    raise ValueError("it has a ${ that nothing closes")
+    raise ValueError("it has an unclosed ${")
 
 
 def _filled(inside: str, variables: Mapping[str, str], depth: int) -> str:
@@ -58,7 +58,7 @@ def _filled(inside: str, variables: Mapping[str, str], depth: int) -> str:
     rest = inside[name.end() :] if name is not None else ""
     operator = _OPERATOR.match(rest)
     if name is None or (rest and operator is None):
-        raise ValueError(f"${{{inside}}} is no variable")
+        raise ValueError(f"${{{inside}}} is not a variable")
     value = variables.get(name[0])
     if operator is None:
         return value or ""
@@ -75,9 +75,9 @@ def _filled(inside: str, variables: Mapping[str, str], depth: int) -> str:
 
 
 def parse_dotenv(content: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a ``.env`` file; values but those in single quotes may have *variables* and earlier ones.
+    """Return the variables of a ``.env`` file; values without single quotes may use *variables* and earlier ones.
 
-    A line that sets no variable is passed over, as its value would decide nothing here.
+    Lines that set no variable are skipped, as they decide nothing here.
     """
     found: dict[str, str] = {}
     for line in content.splitlines():

@@ -1,8 +1,8 @@
-"""The folders of layers that an engine names in; those that are its own, on this machine, out.
+"""Accept the layer folders that an engine names only if they are its own, on this machine.
 
-What an engine says is not believed: a folder counts only where the storage of Docker or Podman lies below the folder
-that the engine keeps everything in, ``ROOT/overlay2/ID/diff``, and no link leads elsewhere; and only to a user who sees
-what upper layers remove. All others come as a stream.
+The engine's answer is not trusted: a folder only counts at the place of Docker's or Podman's storage below the engine's
+data folder, ``ROOT/overlay2/ID/diff``, if no link leads elsewhere, and for a user who can see what upper layers
+remove. Anything else is read as a stream.
 """
 
 import os
@@ -21,7 +21,7 @@ _STORAGE: Final = re.compile(r"/overlay2?/[0-9a-z]{20,64}(?:-init)?/diff")
 
 
 def own_folders(engine: Engine, folders: Sequence[str]) -> tuple[str, ...]:
-    """Return *folders*, () where one of them is not the engine's own or the engine is elsewhere."""
+    """Return *folders*, () if one of them is not the engine's own or the engine is remote."""
     if not engine.address.local or not folders or not sees_marks():
         return ()
     try:
@@ -34,7 +34,7 @@ def own_folders(engine: Engine, folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_own(root: str) -> bool:
-    """Say whether *root* is this user's: other users' engines may write other marks (fuse-overlayfs)."""
+    """Return whether *root* belongs to this user: engines of other users may use other marks (fuse-overlayfs)."""
     try:
         return os.stat(root).st_uid == os.geteuid()  # noqa: PTH116 - a name as the engine says it
     except (OSError, ValueError):
@@ -42,7 +42,7 @@ def _is_own(root: str) -> bool:
 
 
 def is_engine_layer(root: str, folder: str) -> bool:
-    """Say whether *folder* is one in which an engine keeps a layer below its *root*, wherever links lead."""
+    """Return whether *folder* is a layer folder of an engine below its *root*, with links resolved."""
     if not PurePosixPath(root).is_absolute() or len(PurePosixPath(root).parts) < 2:
         return False
     real = os.path.realpath(root)

@@ -1,7 +1,7 @@
-"""A container's facts in, the trees of what its engine mounts out, where it is not looked at through its process.
+"""Build the trees of a container's mounts, if it is not read through its process.
 
-A volume is read where it lies on this machine, or as the engine sends it; nothing is fetched that nobody looks at, so
-data costs nothing. What cannot be read here is said by the first look at it.
+A volume is read in place on this machine, or as the engine sends it; nothing is fetched before it is read, so unread
+data costs nothing. A mount that cannot be read raises an error on first use.
 """
 
 import os
@@ -26,7 +26,7 @@ _NOT_STARTED: Final = ("created", "configured", "initialized")
 
 
 def local_mounts(engine: Engine, facts: ContainerFacts, stack: ExitStack) -> Iterator[Mounted]:
-    """Yield what would be mounted into a container of this machine that does not run."""
+    """Yield what would be mounted into a stopped container of this machine."""
     for mount in facts.all_mounts:
         if mount.type == "tmpfs":
             yield from _empty(engine, mount)
@@ -35,7 +35,7 @@ def local_mounts(engine: Engine, facts: ContainerFacts, stack: ExitStack) -> Ite
 
 
 def remote_mounts(engine: Engine, facts: ContainerFacts, *, hashed: bool) -> Iterator[Mounted]:
-    """Yield what is mounted into a container of an engine elsewhere, as the engine sends it."""
+    """Yield what is mounted into a container of a remote engine, as the engine sends it."""
     for mount in facts.all_mounts:
         if mount.type != "tmpfs":
             yield _fetched_mount(engine, facts, mount.destination, _text(mount), hashed=hashed)
@@ -46,7 +46,7 @@ def remote_mounts(engine: Engine, facts: ContainerFacts, *, hashed: bool) -> Ite
 
 
 def _fetched_mount(engine: Engine, facts: ContainerFacts, at: str, text: str, *, hashed: bool) -> Mounted:
-    """Return what a container has *at* a path, fetched from the engine when somebody looks at it."""
+    """Return what a container has *at* a path, fetched from the engine on first use."""
 
     def fetch(at: str) -> tuple["LayerTree", str]:
         from lockml.inventory.file_tree import AFTER_START
@@ -73,7 +73,7 @@ def _text(mount: MountFacts) -> str:
 
 
 def _empty(engine: Engine, mount: MountFacts) -> Iterator[Mounted]:
-    """Yield a tmpfs as it is at a start: empty, but where the engine copies what the image has into it."""
+    """Yield a tmpfs as it is at startup: empty, unless the engine copies the image's files into it."""
     from lockml.subjects.oci.layers import LayerTree
 
     copies = _COPIES_UP in mount.mode.split(",") or engine.is_podman()
@@ -82,7 +82,7 @@ def _empty(engine: Engine, mount: MountFacts) -> Iterator[Mounted]:
 
 
 def _takes_the_image_s(engine: Engine, facts: ContainerFacts, mount: MountFacts) -> bool:
-    """Say whether an empty volume gets the image's files at the first start: Podman fills it then, Docker before."""
+    """Return whether an empty volume gets the image's files at the first start, as with Podman."""
     if mount.type != "volume" or facts.state.status not in _NOT_STARTED or not engine.is_podman():
         return False
     try:
@@ -109,7 +109,7 @@ def _of_this_machine(engine: Engine, mount: MountFacts, stack: ExitStack) -> Cal
 
 
 def _check_mounted(engine: Engine, mount: MountFacts) -> None:
-    """Raise UnreadableError for a volume whose files are only there while a container runs, as NFS or a disk."""
+    """Raise UnreadableError for a volume that is only mounted while a container runs, such as NFS or a disk."""
     if mount.type != "volume" or not mount.name or os.path.ismount(mount.source):
         return
     try:
@@ -117,5 +117,5 @@ def _check_mounted(engine: Engine, mount: MountFacts) -> None:
     except LockmlError as error:
         raise UnreadableError(mount.destination, f"its volume is unknown ({error})") from error
     if volume.driver != "local" or any(name in (volume.options or {}) for name in ("device", "type")):
-        text = f"its volume {mount.name} is only there while a container runs; start the container and check again"
+        text = f"its volume {mount.name} is only mounted while a container runs; start the container and check again"
         raise UnreadableError(mount.destination, text)

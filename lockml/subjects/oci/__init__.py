@@ -1,1 +1,1 @@
-"""Images as files: registries, archives, layouts, layers, manifests."""
+"""Read images as files: registries, archives, layouts, layers, manifests."""

@@ -34,13 +34,13 @@ _MANIFEST: Final = "manifest.json"
 
 @contextmanager
 def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
-    """Give the files of the archive *name*, ``FILE`` or ``FILE:REFERENCE``; raises NotFoundError, UnreachableError."""
+    """Yield the files of the archive *name*, ``FILE`` or ``FILE:REFERENCE``; raises NotFoundError, UnreachableError."""
     file, wanted = _split(name)
     if Path(file).is_dir():
         raise NotFoundError(
             f"archive {file!r}",
             "is a folder",
-            hint=f"look at it with {setting('oci')} or {setting('path')}",
+            hint=f"use {setting('oci')} or {setting('path')} for it",
         )
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,13 +62,13 @@ def open_archive(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
 
 @contextmanager
 def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
-    """Give the files of the OCI layout folder *name*, ``DIR`` or ``DIR:REFERENCE``.
+    """Yield the files of the OCI layout folder *name*, ``DIR`` or ``DIR:REFERENCE``.
 
     Raises NotFoundError, UnreachableError.
     """
     folder, wanted = _split(name)
     if not Path(folder, _INDEX).is_file():
-        raise NotFoundError(f"OCI layout {folder!r}", "there is no index.json in it", hint="an archive is archive:FILE")
+        raise NotFoundError(f"OCI layout {folder!r}", "it has no index.json", hint="for an archive, use archive:FILE")
     with FolderParts(folder, options) as parts:
         with _unreadable_as_subject(f"OCI layout {folder}"):
             image = _by_index(parts, options, wanted)
@@ -77,7 +77,7 @@ def open_layout(name: str, options: ReadOptions) -> Iterator[OpenedSubject]:
 
 
 def _subject(kind: str, name: str, image: Image | None) -> Subject:
-    """Return the subject that an image is, or a root file system for None."""
+    """Return the subject for an image, or for a root file system if it is None."""
     if image is None:
         return Subject(kind=kind, name=name, details={"is": "root"})
     details = {"id": image.id, **image.labelled}
@@ -85,7 +85,7 @@ def _subject(kind: str, name: str, image: Image | None) -> Subject:
 
 
 def read_stream(stream: ByteSource, options: ReadOptions, reopen: Reopen | None = None) -> tuple[LayerTree, Image]:
-    """Return the files of the one image in the *stream* of ``docker save``, which *reopen* gives again.
+    """Return the files of the one image in the *stream* of ``docker save``, which *reopen* opens again.
 
     Raises UnreadableError.
     """
@@ -96,7 +96,7 @@ def read_stream(stream: ByteSource, options: ReadOptions, reopen: Reopen | None 
 
 @contextmanager
 def _unreadable_as_subject(subject: str) -> Iterator[None]:
-    """Translate what cannot be read, once, at the edge."""
+    """Translate UnreadableError once, at the edge."""
     try:
         yield
     except UnreadableError as error:
@@ -135,7 +135,7 @@ def _read_pipe(handle: int, options: ReadOptions, wanted: str | None) -> tuple[L
     with os.fdopen(os.dup(handle), "rb") as file:
         parts = StreamParts(inflated(StreamSource(file)), options, None)
         if not _is_image(parts):
-            text = "it is no image, and comes through a pipe, which cannot be read twice: save it to a file"
+            text = "it is not an image, and comes through a pipe, which cannot be read twice: save it to a file"
             raise UnreadableError("archive", text)
         image = _image_in(parts, options, wanted)
         return _stacked(image, parts), image
@@ -154,22 +154,22 @@ def _read_root(handle: int, size: int, options: ReadOptions, *, streamed: bool) 
 
 
 def _without_whiteouts(tree: LayerTree) -> LayerTree:
-    """Return *tree*; raises UnreadableError where it has a whiteout, which is a file in a container."""
+    """Return *tree*; raises UnreadableError if it has a whiteout, which is a file in a container."""
     waiting = [("", tree.root)]
     while waiting:
         path, folder = waiting.pop()
         if folder.removed or folder.opaque:
-            text = "a root file system has the name of a whiteout (.wh.): a file in a container, and none in an image"
+            text = "its root file system has a whiteout name (.wh.), which is a file in a container but not in an image"
             raise UnreadableError(path or "/", text)
         waiting += [(f"{path}/{name}", node) for name, node in folder.children.items() if node.kind == "folder"]
     return tree
 
 
 def _is_image(parts: FileParts | StreamParts) -> bool:
-    """Say whether an archive is an image's and no root file system; raises UnreadableError where it may be both."""
+    """Return whether an archive is an image, not a root file system; raises UnreadableError if it may be both."""
     image = parts.has(_MANIFEST) or parts.has(_INDEX)
     if image and parts.rooted:
-        raise UnreadableError("archive", "it has the documents of an image and the folders of a root file system")
+        raise UnreadableError("archive", "it has both the documents of an image and the folders of a root file system")
     return image
 
 
@@ -186,7 +186,7 @@ def _by_index(parts: Parts, options: ReadOptions, wanted: str | None) -> Image:
 
 
 def _agreed(parts: Parts, image: Image, options: ReadOptions, wanted: str | None) -> Image:
-    """Refuse an archive in which engines find *image* by its manifest.json, and another by its index.json."""
+    """Refuse an archive in which engines find *image* through manifest.json, but another through index.json."""
     index = parts.document(_INDEX)
     found = set(configurations(index, parts.document, options.platforms, wanted))
     found = found or set(configurations(index, parts.document, None, wanted))

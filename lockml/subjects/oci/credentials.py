@@ -1,7 +1,7 @@
 """Find the login that Docker's or Podman's client keeps for a registry.
 
-Docker's config.json (``auths``, ``credHelpers``, ``credsStore``), which Podman's auth.json has the form of. A login is
-looked up by the registry's own name, and is for nobody else.
+Docker's config.json (``auths``, ``credHelpers``, ``credsStore``) and Podman's auth.json of the same form. A login is
+looked up by the registry's own name, and is sent to no other.
 """
 
 import base64
@@ -26,7 +26,7 @@ _TOKEN_USER: Final = "<token>"  # noqa: S105 - how helpers mark an identity toke
 
 
 class Credentials(Struct, frozen=True):
-    """A *user* and a *password*; or, with *token*, the password is an identity token (OAuth 2 refresh token)."""
+    """A *user* and a *password*; with *token*, the password is an identity token (OAuth 2 refresh token)."""
 
     user: str
     password: str
@@ -50,7 +50,7 @@ class _Answer(msgspec.Struct, rename="pascal"):
 
 
 def find_credentials(registry: str) -> Credentials | None:
-    """Return the login for *registry*, None where there is none; raises InputError, UnreachableError."""
+    """Return the login for *registry*, None if there is none; raises InputError, UnreachableError."""
     names = _HUB_KEYS if registry == _HUB else (registry, f"https://{registry}", f"https://{registry}/v1/")
     for path in _files():
         if not path.is_file():
@@ -95,7 +95,7 @@ def _of_config(config: _Config, name: str, file: str) -> Credentials | None:
 
 
 def _of_helper(helper: str, name: str) -> Credentials | None:
-    """Ask a credential helper, which prints nothing but an error where it knows none."""
+    """Ask a credential helper, which prints only an error if it knows no login."""
     program = f"docker-credential-{Path(helper).name}"
     try:
         done = subprocess.run(  # noqa: S603 - the user's own configuration names it

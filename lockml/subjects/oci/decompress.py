@@ -1,6 +1,6 @@
 """Decompress a byte source: gzip (RFC 1952), zstd (RFC 8878), or neither.
 
-What blows up beyond measure is refused: a layer of gigabytes of zeros costs its sender nothing.
+Excessive expansion is refused: a layer of gigabytes of zeros costs its sender nothing.
 """
 
 import sys
@@ -20,7 +20,7 @@ __all__ = ["inflated", "is_compressed"]
 
 
 def _fastest() -> ModuleType:
-    """Return isal's, two to three times as fast, where it is installed, else zlib: both have the same interface."""
+    """Return isal's zlib if it is installed, as it is two to three times as fast, else zlib."""
     try:
         from isal import isal_zlib
     except ImportError:
@@ -33,20 +33,20 @@ _CHUNK: Final = 1 << 18
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE: Final = b"\x2a\x4d\x18"  # after one byte
-_FREE: Final = 1 << 30  # bytes that may come out whatever went in
+_FREE: Final = 1 << 30  # bytes of output that are always allowed
 _DAMAGES: Final[tuple[type[Exception], ...]] = (zlib.error, _GZIP_LIBRARY.error, zstd.ZstdError)
-_MAX_RATIO: Final = 250  # times what went in, beyond that
+_MAX_RATIO: Final = 250  # the highest ratio of output to input beyond that
 
 
 class _Step(Protocol):
-    """One gzip member or zstd frame. *ended* says that it is whole, *rest* holds what was fed and not yet used."""
+    """A gzip member or zstd frame. *ended* says that it is complete, *rest* holds unused input."""
 
     ended: bool
     rest: bytes
     hungry: bool
 
     def feed(self, content: bytes) -> bytes:
-        """Return what comes out of *content*, as much as a chunk."""
+        """Return the output for *content*, at most one chunk."""
 
 
 class _Gzip:
@@ -80,7 +80,7 @@ class _Zstd:
 
 
 class _Inflating:
-    """The stream that comes out of a compressed *source*, of one or more members or frames."""
+    """The decompressed stream of a *source* with one or more members or frames."""
 
     def __init__(self, source: ByteSource, head: bytes, kind: type[_Gzip | _Zstd]) -> None:
         self._source = source
@@ -99,7 +99,7 @@ class _Inflating:
                 self._in += len(self._pending)
                 if not self._pending:
                     if not self._step.ended:
-                        raise UnreadableError("archive", "its compressed stream ends too early")
+                        raise UnreadableError("archive", "its compressed stream is truncated")
                     return b""
             self._ready = self._next()
         taken, self._ready = (
@@ -125,12 +125,12 @@ class _Inflating:
 
 
 def is_compressed(head: bytes) -> bool:
-    """Say whether content that begins with these four bytes is compressed, as far as lockml knows how."""
+    """Return whether content that begins with these four bytes is compressed in a supported format."""
     return head.startswith(_GZIP) or head == _ZSTD or head[1:] == _ZSTD_SKIPPABLE
 
 
 def inflated(source: ByteSource) -> ByteSource:
-    """Return *source* itself where it is not compressed, else what comes out of it; raises UnreadableError."""
+    """Return *source* itself if it is not compressed, else its decompressed stream; raises UnreadableError."""
     head = source.read(4)
     if head.startswith(_GZIP):
         return StreamSource(_Inflating(source, head, _Gzip))

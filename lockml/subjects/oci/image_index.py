@@ -1,7 +1,7 @@
 """Choose an image from an index, by name and platform: OCI image specification, "Image Index".
 
-Platforms are compared as containerd compares them, after its normalisation. Two images that fit are none: engines
-disagree which one to take.
+Platforms are compared as in containerd, after its normalisation. Two matching images are an error, as engines
+disagree about which one to use.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ Fetch = Callable[[str], bytes]
 
 
 class Platform(msgspec.Struct):
-    """What an image is built for."""
+    """The platform that an image is built for."""
 
     architecture: str = ""
     os: str = ""
@@ -33,7 +33,7 @@ class Platform(msgspec.Struct):
 
 
 class Descriptor(msgspec.Struct, rename="camel"):
-    """What an index or a manifest says of a part."""
+    """A descriptor of a part in an index or a manifest."""
 
     digest: str
     media_type: str = ""
@@ -43,7 +43,7 @@ class Descriptor(msgspec.Struct, rename="camel"):
 
 
 class _Looked(msgspec.Struct, rename="camel"):
-    """A manifest or an index, as far as it tells whether it is an image's."""
+    """A manifest or an index, as far as it shows whether it describes an image."""
 
     config: Descriptor | None = None
     layers: list[Descriptor] = []
@@ -51,7 +51,7 @@ class _Looked(msgspec.Struct, rename="camel"):
 
 
 def normalized(platform: Platform) -> tuple[str, str, str]:
-    """Return operating system, architecture and variant as containerd compares them (its `platforms.Normalize`)."""
+    """Return operating system, architecture and variant as containerd normalises them (`platforms.Normalize`)."""
     system, machine, variant = (part.lower() for part in (platform.os, platform.architecture, platform.variant))
     system = {"macos": "darwin"}.get(system, system)
     machine = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}.get(machine, machine)
@@ -64,7 +64,7 @@ def normalized(platform: Platform) -> tuple[str, str, str]:
 
 
 def fits(platform: Platform, wanted: str) -> bool:
-    """Say whether *platform* is the *wanted* one, ``linux/amd64`` or ``linux/arm/v7``."""
+    """Return whether *platform* is the *wanted* one, ``linux/amd64`` or ``linux/arm/v7``."""
     system, machine, variant = (*wanted.split("/"), "", "")[:3]
     return normalized(platform) == normalized(Platform(os=system, architecture=machine, variant=variant))
 
@@ -77,15 +77,15 @@ def names_of(descriptor: Descriptor) -> Iterator[str]:
 
 
 def is_image(descriptor: Descriptor) -> bool:
-    """Say whether *descriptor* may be an image's by its platform alone, as engines go by nothing else."""
+    """Return whether *descriptor* may be an image by its platform, the only criterion of engines."""
     platform = descriptor.platform
     return platform is None or "unknown" not in (platform.os, platform.architecture)  # BuildKit's attestations
 
 
 def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: str | None, fetch: Fetch) -> Descriptor:
-    """Return the image that is *wanted*, or that is for the first of *platforms* that one is for.
+    """Return the *wanted* image, or the one for the first of *platforms* that has one.
 
-    *fetch* gives documents by digest. Raises UnreadableError.
+    *fetch* returns documents by digest. Raises UnreadableError.
     """
     named = [each for each in manifests if wanted is None or _is_called(each, wanted)]
     if wanted is not None and not named:
@@ -104,7 +104,7 @@ def choose(manifests: Sequence[Descriptor], platforms: Sequence[str], wanted: st
     if len(images) > 1 and all(each.platform is None for each in images):
         raise _several(images, "name no platform")
     listed = ", ".join(str(each.platform or _name(each)) for each in manifests) or "nothing"
-    raise UnreadableError("index.json", f"none of its images is the one for {' or '.join(platforms)}: it has {listed}")
+    raise UnreadableError("index.json", f"it has no image for {' or '.join(platforms)}: it has {listed}")
 
 
 def _is_called(descriptor: Descriptor, wanted: str) -> bool:
@@ -115,7 +115,7 @@ def _is_called(descriptor: Descriptor, wanted: str) -> bool:
 def _several(images: Sequence[Descriptor], are: str) -> UnreadableError:
     if len({_name(each) for each in images if any(names_of(each))}) == len(images):
         return UnreadableError("index.json", f"it has {len(images)} images; name one: DIR:REF, with {_names(images)}")
-    listed = f"{len(images)} of its images {are}, and engines disagree which one to take"
+    listed = f"{len(images)} of its images {are}, and engines disagree about which one to use"
     return UnreadableError("index.json", f"{listed}; name one: DIR:REF, with {_names(images)}")
 
 
@@ -128,11 +128,11 @@ def _name(descriptor: Descriptor) -> str:
 
 
 def _holds_image(descriptor: Descriptor, fetch: Fetch) -> bool:
-    """Say whether what names no platform is an image, or an index, and no signature or the like."""
+    """Return whether a descriptor without a platform is an image or an index rather than a signature or the like."""
     try:
         found = msgspec.json.decode(fetch(descriptor.digest), type=_Looked)
     except (msgspec.MsgspecError, UnicodeDecodeError, UnreadableError):
-        return True  # whoever is led there will say what is wrong with it
+        return True  # reading it later reports what is wrong with it
     if found.manifests is not None:
         return True
     config = found.config.media_type if found.config is not None else "none"

@@ -1,6 +1,6 @@
-"""Keep file trees that came as streams, by the digest of their source, and which layers in files were hashed.
+"""Cache file trees from streams, by the digest of their source, and which layer files were hashed.
 
-A tree is kept only after its stream was held against its digest, or by the identifier that an engine gives an image.
+A tree is only cached after its stream was verified by its digest, or by the identifier that an engine gives an image.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from lockml.subjects.tree.hashing import OpenFile
 __all__ = ["LAYERS", "TREES", "HashedLayers", "TreeStore"]
 
 TREES: Final = "trees-5"
-"""What their folder is called in that of the cache."""
+"""The name of their folder inside the cache."""
 
 LAYERS: Final = "layers-1"
-"""What the folder is called that tells which layers in files were hashed."""
+"""The name of the folder that records which layer files were hashed."""
 
-_SETTLED: Final = 2_000_000_000  # nanoseconds: a file that changed just now may change again in the same tick
+_SETTLED: Final = 2_000_000_000  # nanoseconds: a file that just changed may change again within the same clock tick
 _MAX_KEPT: Final = 1 << 29  # bytes of one tree
 
 
 class _StoredNode(msgspec.Struct, array_like=True, omit_defaults=True):
-    """A `Node` as it is written."""
+    """The stored form of a `Node`."""
 
     kind: EntryKind
     layer: int
@@ -51,18 +51,18 @@ class _StoredNode(msgspec.Struct, array_like=True, omit_defaults=True):
 
 _Stored = tuple[
     str, _StoredNode, dict[bytes, dict[bytes, int]]
-]  # the name that a tree is kept by, its root, and what is gone from it
+]  # the name of a tree, its root, and what was removed from it
 _DECODER: Final = msgspec.msgpack.Decoder(_Stored)
 
 
 class TreeStore:
-    """Keeps trees in *folder*, None for nowhere. *hashed* ones serve those who ask for less."""
+    """A cache of trees in *folder*, None for no cache. *hashed* trees also serve requests without hashes."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder / TREES if folder is not None else None
 
     def get(self, digest: str, *, hashed: bool) -> LayerTree | None:
-        """Return the tree that is kept for *digest*, None where there is none or it is damaged."""
+        """Return the cached tree for *digest*, None if there is none or it is damaged."""
         if self._folder is None:
             return None
         with suppress(OSError), PrivateFolder(self._folder, made=False) as folder:
@@ -75,7 +75,7 @@ class TreeStore:
         return None
 
     def put(self, digest: str, tree: LayerTree, *, hashed: bool) -> None:
-        """Keep *tree* for *digest*; where that fails, it is read again the next time."""
+        """Cache *tree* for *digest*; if that fails, it is read again next time."""
         if self._folder is None:
             return
         name = _names(digest, hashed=hashed)[-1]
@@ -85,16 +85,16 @@ class TreeStore:
 
 
 class HashedLayers:
-    """Remembers in *folder*, None for nowhere, which layers in files that do not change have their digests.
+    """A record in *folder*, None for no record, of unchanged layer files whose digests were verified.
 
-    A file is known by its device, inode, size and times; nobody sets the time of a change (ctime) without the clock.
+    A file is identified by its device, inode, size and times; only a changed clock can forge its ctime.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder / LAYERS if folder is not None else None
 
     def unknown(self, layers: dict[str, tuple[OpenFile, str]]) -> dict[str, tuple[OpenFile, str]]:
-        """Return those of *layers*, each a file and its digest by name, that were not hashed as they are now."""
+        """Return those of *layers*, each a file and its digest by name, that are new or have changed."""
         if self._folder is None:
             return layers
         with suppress(OSError), PrivateFolder(self._folder, made=False) as folder:
@@ -104,7 +104,7 @@ class HashedLayers:
         return layers
 
     def keep(self, layers: dict[str, tuple[OpenFile, str]]) -> None:
-        """Remember that *layers* were hashed; where that fails, they are hashed again the next time."""
+        """Record that *layers* were hashed; if that fails, they are hashed again next time."""
         if self._folder is None or not layers:
             return
         with suppress(OSError), PrivateFolder(self._folder) as folder:
@@ -113,7 +113,7 @@ class HashedLayers:
 
 
 def _key(file: OpenFile, digest: str) -> str | None:
-    """Return what a hashed layer is remembered by, None where its file has just changed."""
+    """Return the key of a hashed layer, None if its file has just changed."""
     facts = os.fstat(file.handle)
     identity = (
         facts.st_dev,
@@ -130,7 +130,7 @@ def _key(file: OpenFile, digest: str) -> str | None:
 
 
 def _names(digest: str, *, hashed: bool) -> list[str]:
-    """Return what the tree may be called: with digests, and, unless those are asked for, without."""
+    """Return the possible names of the tree: with digests and, unless digests are required, without."""
     name = hashlib.sha256(digest.encode()).hexdigest()
     return [f"{name}-hashed", *(() if hashed else (name,))]
 

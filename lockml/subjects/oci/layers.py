@@ -1,4 +1,4 @@
-"""Merge tar archives into one file tree in memory: names, links, and the content or where to read it.
+"""Merge tar archives into one file tree in memory: names, links, and the content or its location.
 
 Layers and whiteouts: OCI image specification, "Image Layer Filesystem Changeset". Nothing is ever extracted.
 """
@@ -23,10 +23,10 @@ _MAX_DEPTH: Final = 200  # deeper than any library folder, shallower than Python
 
 
 class LayerTree:
-    """The files of one layer, or of several put on top of each other; *origins* says of each what made it.
+    """The files of one layer, or of several merged; *origins* describes what made each.
 
-    *gone* is what the layers removed from those below them. *again* gives, by the number of its layer and its path, a
-    file whose content was not kept.
+    *gone* is what the layers removed from lower ones. *again* reads a file whose content was not kept, by the number of
+    its layer and its path.
     """
 
     def __init__(self, root: Node | None = None, *, origins: Sequence[str] = (), gone: Gone | None = None) -> None:
@@ -41,24 +41,24 @@ class LayerTree:
         return resolve_inside(path, self.look)
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
+        """Return the kind of *path*, links followed; a device or a socket counts as missing."""
         node = self._reached(path)
         if node is None or node.kind in ("link", "other"):
             return "missing"
         return "folder" if node.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none."""
+        """Return the sorted names in the folder *path*, () if it is not a folder."""
         node = self._reached(path)
         return tuple(sorted(node.children)) if node is not None else ()
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder."""
         node = self._reached(path)
         return tuple(child.entry(name) for name, child in sorted(node.children.items())) if node is not None else ()
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         node = self._reached(path)
         if node is None or node.kind != "file":
             return None
@@ -67,16 +67,16 @@ class LayerTree:
         return node.read(path, limit)
 
     def _read_again(self, node: Node, path: str) -> Node:
-        """Return *node*, a file at *path*, with its content if that can be had; raises UnreadableError."""
+        """Return *node*, a file at *path*, with its content if that is available; raises UnreadableError."""
         again = self.again(node.layer, path) if self.again is not None else None
         return again if again is not None and again.kind == "file" and again.size == node.size else node
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - covered files are not kept
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         return None
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         known: list[tuple[str, bytes]] = []
 
         def unknown() -> Iterator[tuple[str, str, OpenFile | UnreadableError]]:
@@ -85,7 +85,7 @@ class LayerTree:
                 missing = node is None or node.kind != "file"
                 if node is not None and not missing and not node.hashed(algorithm) and node.passed_by(node.size):
                     node = self._read_again(node, path)
-                found = UnreadableError(path, "it is no file") if missing else node.digest(path, algorithm)  # type: ignore[union-attr]  # not missing
+                found = UnreadableError(path, "it is not a file") if missing else node.digest(path, algorithm)  # type: ignore[union-attr]  # not missing
                 if isinstance(found, bytes):
                     known.append((path, found))
                 else:
@@ -98,12 +98,12 @@ class LayerTree:
         yield from known
 
     def origin(self, path: str) -> Origin | None:
-        """Return the layer that the file at *path* comes from, None where that is not known."""
+        """Return the layer that the file at *path* comes from, None if that is unknown."""
         node = self._node(path)
         return self._origin(node.layer, replaces=node.replaces) if node is not None else None
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        """Return, by name, what removed each entry that a layer has in the folder *path* and that no longer shows."""
         folder = path.rstrip("/")
         found = {
             name: self._origin(layer, replaces=False)
@@ -118,7 +118,7 @@ class LayerTree:
         return Origin(layer, self.origins[layer - 1], replaces) if 0 < layer <= len(self.origins) else None
 
     def numbered(self, layer: int) -> "LayerTree":
-        """Return the same, with all its files of the layer of that number."""
+        """Return this tree with all its files assigned to the layer of that number."""
         pending = [self.root]
         while pending:
             node = pending.pop()
@@ -127,24 +127,24 @@ class LayerTree:
         return self
 
     def put_on_top(self, other: "LayerTree") -> None:
-        """Let the files of *other* cover and remove those of this tree."""
+        """Put the files of *other* over those of this tree, with its removals."""
         self._last = ("", self.root)
         for folder, names in other.gone.items():
             self.gone.setdefault(folder, {}).update(names)
         merge(self.root, other.root, self.gone)
 
     def look(self, path: str) -> PathEntry | None:
-        """Return what is at *path* itself, None where nothing is; no link is followed."""
+        """Return what is at *path* itself, None if there is nothing; no link is followed."""
         node = self._node(path)
         return node.path_entry if node is not None else None
 
     def _reached(self, path: str) -> Node | None:
-        """Return what *path* leads to; where there is no link on the way, it is found at once."""
+        """Return what *path* leads to; without a link in the path, it is found directly."""
         node = self._node(path)
         return node if node is not None and node.kind != "link" else self._node(self.resolve(path))
 
     def node(self, path: str) -> Node | None:
-        """Return what is at *path* itself, None where nothing is."""
+        """Return what is at *path* itself, None if there is nothing."""
         return self._node(path)
 
     def _node(self, path: str) -> Node | None:
@@ -163,14 +163,14 @@ class LayerTree:
 
 
 def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str = "", plain: bool = False) -> LayerTree:
-    """Return the tree of the tar in *source*, whose files are below *at*; raises UnreadableError.
+    """Return the tree of the tar archive in *source*, with its files below *at*; raises UnreadableError.
 
-    What is *plain* is no layer: a file with the name of a whiteout is a file. Of a file that can be read again, only
-    the places are kept; of a stream, what *passing* keeps of it.
+    A *plain* archive is not a layer: a file with the name of a whiteout is a file. For a source that can be read again,
+    only positions are kept; for a stream, what *passing* keeps.
     """
     tree = LayerTree(Node("folder", layer=layer))
     for member in read_members(source):
-        if passing.told:
+        if passing.reported:
             passing.tell(source.position)
         member.name = f"{at}/{member.name}"
         _add(tree.root, member, source, passing, layer, plain=plain)
@@ -181,7 +181,7 @@ def read_layer(source: ByteSource, *, passing: Passing, layer: int = 0, at: str 
 def _add(root: Node, member: Member, source: ByteSource, passing: Passing, layer: int, *, plain: bool) -> None:
     parts = [part for part in member.name.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise UnreadableError(member.name, "a name that leads out of the archive")
+        raise UnreadableError(member.name, "a name that leads outside the archive")
     if len(parts) > _MAX_DEPTH:
         raise UnreadableError(f"{member.name[:80]}…", f"folders nested deeper than {_MAX_DEPTH}")
     if not parts:
@@ -206,11 +206,11 @@ def _note_whiteout(folder: Node, name: str, path: str) -> None:
 
 
 def _require_one_order(folder: Node, removed: str, path: str) -> None:
-    """Refuse a whiteout of what its own layer has, where engines disagree, and of the folder itself."""
+    """Refuse a whiteout of something in its own layer, about which engines disagree, and of the folder itself."""
     if removed in folder.children:
-        raise UnreadableError(path, "its layer adds and removes it, and engines disagree which comes last")
+        raise UnreadableError(path, "its layer both adds and removes it, and engines disagree about the result")
     if removed in ("", ".", ".."):
-        raise UnreadableError(path, "a layer removes a folder by a name that engines take differently")
+        raise UnreadableError(path, "a layer removes a folder by a name that engines interpret differently")
 
 
 def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Passing, layer: int) -> Node:
@@ -235,7 +235,7 @@ def _made(root: Node, member: Member, path: str, source: ByteSource, passing: Pa
 
 
 def _linked(root: Node, target: str, layer: int) -> Node:
-    """Return the node that a hard link names: it is the same file."""
+    """Return the node that a hard link names, which is the same file."""
     node: Node | None = root
     for part in target.split("/"):
         if part not in ("", "."):
@@ -253,7 +253,9 @@ def _make_folders(root: Node, parts: Iterable[str], layer: int) -> Node:
         child = node.children.get(part)
         if child is None or child.kind != "folder":
             if child is not None and child.kind == "link":
-                raise UnreadableError(part, "an archive has files below a link, and engines disagree where they go")
+                raise UnreadableError(
+                    part, "an archive has files below a link, and engines disagree about where they go"
+                )
             child = node.children[part] = Node("folder", layer=layer)
             child.implicit = True
         node = child
@@ -261,7 +263,7 @@ def _make_folders(root: Node, parts: Iterable[str], layer: int) -> Node:
 
 
 def stack(layers: Iterable[LayerTree], *, origins: Sequence[str] = ()) -> LayerTree:
-    """Return the tree of *layers*, the lowest first; *origins* says of each what made it."""
+    """Return the tree of *layers*, lowest first; *origins* describes what made each."""
     tree = LayerTree(origins=origins)
     for layer in layers:
         tree.put_on_top(layer)

@@ -39,9 +39,9 @@ __all__ = [
 MAX_DOCUMENT: Final = 8 << 20
 _MAX_NESTED: Final = 4
 _MAX_LAYERS: Final = 512
-_SHOWN: Final = 100  # characters of the step that made a layer
+_SHOWN: Final = 100  # characters shown of the step that made a layer
 _HEX: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-_ANOTHER: Final = "its content is another than its digest says"
+_ANOTHER: Final = "its content does not match its digest"
 _LAYER: Final = re.compile(r"layer ([0-9]{1,9}) of [0-9]+(?: \(|$)")
 _T = TypeVar("_T")
 
@@ -67,7 +67,7 @@ class _Step(msgspec.Struct):
 
 
 class Process(msgspec.Struct, rename="pascal"):
-    """How a process starts, by the configuration of an image or a container; *image* is what the latter was made of."""
+    """How a process starts, from the configuration of an image or a container; *image* is the container's image."""
 
     env: list[str] | None = None
     working_dir: str | None = None
@@ -79,7 +79,7 @@ class Process(msgspec.Struct, rename="pascal"):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What it starts; a text is one for a shell, as old images have it."""
+        """The command; a text is a shell command, as in old images."""
         parts = (self.entrypoint or (), self.cmd or ())
         words = (("/bin/sh", "-c", part) if isinstance(part, str) else part for part in parts)
         return tuple(word for part in words for word in part)
@@ -96,11 +96,11 @@ class _Configuration(msgspec.Struct):
 
 
 class Image(Struct, frozen=True, kw_only=True):
-    """An image: its *layers* by the names that their archives have, the lowest first, and what made each of them.
+    """An image: its *layers* by the names of their archives, lowest first, and what made each of them.
 
-    *id* is the digest of its configuration, *diff_ids* those of its layers without compression, *sizes* the bytes of
-    the layers as they are kept, 0 where nothing says so. *digests* are those that led to it, its own the last.
-    *labelled* is what `label_details` returns.
+    *id* is the digest of its configuration, *diff_ids* are those of its uncompressed layers, *sizes* the stored bytes
+    of the layers, 0 if unknown. *digests* are those that led to it, its own last. *labelled* is what
+    `label_details` returns.
     """
 
     id: str
@@ -119,9 +119,9 @@ class Image(Struct, frozen=True, kw_only=True):
 
 
 def by_saved_manifest(content: bytes, fetch: Fetch, wanted: str | None = None) -> Image:
-    """Return the image that a manifest.json of ``docker save`` names, the one with the tag *wanted* if it has several.
+    """Return the image that a manifest.json of ``docker save`` names, or of several the one with the tag *wanted*.
 
-    *fetch* gives documents by name. Raises UnreadableError.
+    *fetch* returns documents by name. Raises UnreadableError.
     """
     saved = _decoded(content, list[_Saved], "manifest.json")
     named = [each for each in saved if wanted is None or wanted in (each.repo_tags or ())]
@@ -142,8 +142,8 @@ def by_index(
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return the manifest of the image for the first of *platforms* (``linux/amd64``) that an OCI index leads to.
 
-    *wanted* is the name or the digest of one of several; *fetch* gives manifests by digest. The digests that led to it
-    come with it. Raises UnreadableError.
+    *wanted* is the name or the digest of one of several; *fetch* returns manifests by digest. The result includes the
+    digests that led to it. Raises UnreadableError.
     """
     digests: tuple[str, ...] = ()
     for _ in range(_MAX_NESTED):
@@ -157,7 +157,7 @@ def by_index(
 
 
 def by_manifest(content: bytes, fetch: Fetch, digests: tuple[str, ...] = ()) -> Image:
-    """Return the image of an OCI or Docker manifest; *fetch* gives its configuration. Raises UnreadableError."""
+    """Return the image of an OCI or Docker manifest; *fetch* returns its configuration. Raises UnreadableError."""
     manifest = _decoded(content, _Manifest, "manifest")
     image = _image(fetched(fetch, manifest.config), [layer.digest for layer in manifest.layers])
     sizes = tuple(layer.size for layer in manifest.layers)
@@ -167,9 +167,9 @@ def by_manifest(content: bytes, fetch: Fetch, digests: tuple[str, ...] = ()) -> 
 def configurations(
     content: bytes, fetch: Fetch, platforms: Sequence[str] | None, wanted: str | None, depth: int = 0
 ) -> Iterator[str]:
-    """Yield the digests of the configurations of all images that an index may mean by *wanted* and *platforms*.
+    """Yield the configuration digests of all images in an index that match *wanted* and *platforms*.
 
-    None is any platform; images that are not there are left out then, as ``docker save`` leaves others out.
+    None means any platform; missing images are then skipped, as ``docker save`` omits some.
     """
     manifests = [each for each in _decoded(content, _Index, "index.json").manifests or [] if is_image(each)]
     called = [each for each in manifests if wanted is None or wanted in names_of(each)]
@@ -193,12 +193,12 @@ def configurations(
 
 
 def digests_in(content: bytes) -> tuple[str, ...]:
-    """Return the digests of what an index lists; raises UnreadableError."""
+    """Return the digests that an index lists; raises UnreadableError."""
     return tuple(each.digest for each in _decoded(content, _Index, "index.json").manifests or ())
 
 
 def is_index(content: bytes) -> bool:
-    """Say whether a document names manifests rather than layers."""
+    """Return whether a document names manifests rather than layers."""
     try:
         return "manifests" in msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -206,7 +206,7 @@ def is_index(content: bytes) -> bool:
 
 
 def fetched(fetch: Fetch, part: Descriptor) -> bytes:
-    """Return the document that *part* describes; raises UnreadableError where it is another."""
+    """Return the document that *part* describes; raises UnreadableError if it does not match."""
     content = fetch(part.digest)
     algorithm, _, stated = part.digest.partition(":")
     if algorithm != "sha256" or hashlib.sha256(content).hexdigest() != stated or part.size not in (0, len(content)):
@@ -219,7 +219,7 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
     if len(layers) > _MAX_LAYERS:
         raise UnreadableError("manifest", f"it names {len(layers)} layers")
     if len(configuration.rootfs.diff_ids) != len(layers):
-        problem = f"it has {len(layers)} layers, and its configuration names {len(configuration.rootfs.diff_ids)}"
+        problem = f"it has {len(layers)} layers, but its configuration names {len(configuration.rootfs.diff_ids)}"
         raise UnreadableError("manifest", problem)
     steps = [step.created_by or "" for step in configuration.history or ()]
     return Image(
@@ -233,7 +233,7 @@ def _image(content: bytes, layers: Sequence[str]) -> Image:
 
 
 def runtime_of(process: Process | None) -> Runtime:
-    """Return how an image or a container starts by its configuration."""
+    """Return how an image or a container starts according to its configuration."""
     process = process or Process()
     return Runtime(
         environment=variables(process.env),
@@ -244,13 +244,13 @@ def runtime_of(process: Process | None) -> Runtime:
 
 
 def label_details(process: Process | None) -> dict[str, str]:
-    """Return the detail of a subject that its label `LOCK_LABEL` is, {} where it has none."""
+    """Return the subject detail for the label `LOCK_LABEL`, {} if there is none."""
     text = ((process.labels if process is not None else None) or {}).get(LOCK_LABEL)
     return {LOCK_LABEL: text[:_SHOWN]} if text else {}
 
 
 def numbered_history(steps: Sequence[str], layered: Sequence[bool], count: int) -> tuple[HistoryStep, ...]:
-    """Return *steps* with the numbers of their layers: those *layered* have one, if there are *count* of them."""
+    """Return *steps* with their layer numbers: those *layered* have one, if there are *count* of them."""
     even = sum(layered) == count
     found: list[HistoryStep] = []
     number = 0
@@ -261,26 +261,26 @@ def numbered_history(steps: Sequence[str], layered: Sequence[bool], count: int) 
 
 
 def layer_origins(history: Iterable[HistoryStep], count: int) -> tuple[str, ...]:
-    """Return a phrase for each of *count* layers: its number, and the step of the Dockerfile that made it."""
+    """Return a phrase for each of *count* layers: its number and the Dockerfile step that made it."""
     steps = {each.layer: _shown(each.created_by) for each in history}
     phrases = ((f"layer {number} of {count}", steps.get(number)) for number in range(1, count + 1))
     return tuple(f"{phrase} ({step})" if step else phrase for phrase, step in phrases)
 
 
 def layer_of(origin: str) -> int | None:
-    """Return the number of the layer that a phrase of `layer_origins` names, None for any other origin."""
+    """Return the layer number in a phrase of `layer_origins`, None for any other origin."""
     match = _LAYER.match(origin)
     return int(match[1]) if match is not None else None
 
 
 def _shown(step: str) -> str:
-    """Return a step as a Dockerfile has it, without logins and values of build arguments: it gets into locks."""
+    """Return a step as written in a Dockerfile, without logins and build argument values, as it is written to locks."""
     text = re.sub(r"\s+", " ", step.removesuffix("# buildkit")).strip()
     if "#(nop)" in text:
         text = text.partition("#(nop)")[2].strip()
     else:
         text = re.sub(r"^(?:RUN )?(?:\|\d+ .*? )?/bin/(?:ba)?sh (?:-\w+ )*-c ", "RUN ", text)
-        text = re.sub(r"^(?:RUN )?\|\d+ .*", "RUN …", text)  # where they end only a known shell tells
+        text = re.sub(r"^(?:RUN )?\|\d+ .*", "RUN …", text)  # only a known shell shows where they end
     text = redact(text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 

@@ -1,4 +1,4 @@
-"""The nodes of a file tree in memory: what is at each place, and where to read its content."""
+"""The nodes of a file tree in memory: what is at each path, and where to read its content."""
 
 import os
 from typing import Final
@@ -10,7 +10,7 @@ from lockml.subjects.tree.symlinks import PathEntry
 __all__ = ["Gone", "Node", "merge", "note_removed"]
 
 Gone = dict[str, dict[str, int]]
-"""The names that layers removed, by folder ("" for the root), each with the number of the last layer that did."""
+"""The names that layers removed, by folder ("" for the root), each with the number of the last such layer."""
 
 _FILE: Final = PathEntry("file")
 _FOLDER: Final = PathEntry("folder")
@@ -18,13 +18,12 @@ _OTHER: Final = PathEntry("other")
 
 
 class Node:
-    """What is at one place.
+    """The entry at one path.
 
-    The content of a file is *content*, as far as it was kept, or at *offset* of *handle*; *digests* holds those that
-    were made while it passed by. *removed* and *opaque* hide what the layers below have in a folder; *implicit* says
-    that the layer only has something in the folder and not the folder itself; *replaces* that a lower layer has a file
-    of that name. *layer* counts from 1, 0 for none, and is
-    `AFTER_START` for what changed since the image was made.
+    The content of a file is *content*, as far as it was kept, or at *offset* of *handle*; *digests* holds those taken
+    while it was streamed. *removed* and *opaque* hide what lower layers have in a folder; *implicit* says that the
+    layer only has something in the folder, not the folder itself; *replaces* that a lower layer has a file of that
+    name. *layer* counts from 1, 0 for none, and is `AFTER_START` for changes since the image was built.
     """
 
     __slots__ = (
@@ -66,7 +65,7 @@ class Node:
 
     @property
     def path_entry(self) -> PathEntry:
-        """The same, as `resolve_inside` wants it."""
+        """This node in the form that `resolve_inside` needs."""
         match self.kind:
             case "file":
                 return _FILE
@@ -77,16 +76,16 @@ class Node:
         return _OTHER
 
     def entry(self, name: str) -> Entry:
-        """Return the same, as a folder lists it."""
+        """Return this node as a directory entry."""
         return Entry(name, self.kind, self.size, self.modified, self.privileged)
 
     def passed_by(self, size: int) -> bool:
-        """Say whether the first *size* bytes of the file were not kept and cannot be read in place."""
+        """Return whether the first *size* bytes of the file were not kept and cannot be read in place."""
         kept = len(self.content) if self.content is not None else 0
         return self.handle is None and self.why_not is None and kept < size
 
     def hashed(self, algorithm: str) -> bool:
-        """Say whether the digest by *algorithm* is known."""
+        """Return whether the digest by *algorithm* is known."""
         return self.digests is not None and algorithm in self.digests
 
     def read(self, path: str, limit: int) -> bytes:
@@ -99,13 +98,13 @@ class Node:
         if self.content is not None and len(self.content) >= wanted:
             return self.content[:limit]
         if self.handle is None:
-            raise UnreadableError(path, "its content passed by and was not kept")
+            raise UnreadableError(path, "its content was streamed and not kept")
         try:
             content = os.pread(self.handle, wanted, self.offset)
         except OSError as error:
             raise UnreadableError(path, error.strerror or str(error)) from error
         if len(content) != wanted:
-            raise UnreadableError(path, "its archive ends in the middle of it")
+            raise UnreadableError(path, "its archive is truncated")
         return content
 
     def digest(self, path: str, algorithm: str) -> bytes | OpenFile | UnreadableError:
@@ -115,16 +114,16 @@ class Node:
         if self.digests is not None and algorithm in self.digests:
             return self.digests[algorithm]
         if self.handle is None:
-            return UnreadableError(path, f"its {algorithm} was not taken while it passed by")
+            return UnreadableError(path, f"its {algorithm} was not computed while it was streamed")
         return OpenFile(self.handle, self.offset, self.size, owned=False)
 
 
 def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
-    """Put the folder *above* on top of *below*, which alone is changed: one layer may occur twice in an image.
+    """Merge the folder *above* over *below*, changing only *below*: a layer may occur twice in an image.
 
-    *gone* takes what *above* removes, with the number of its layer.
-    OCI image specification, "Image Layer Filesystem Changeset". Raises UnreadableError where engines disagree what a
-    layer means: a folder that it does not have itself, over a link below.
+    *gone* receives what *above* removes, with the number of its layer.
+    OCI image specification, "Image Layer Filesystem Changeset". Raises UnreadableError if engines disagree about
+    a layer: a folder that it does not have itself, over a link below.
     """
     for name in tuple(below.children) if above.opaque else below.children.keys() & (above.removed or ()):
         note_removed(gone, (path, name, below.children.pop(name)), above.layer)
@@ -138,7 +137,7 @@ def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
             continue
         if hidden is not None and hidden.kind == "link" and node.implicit:
             raise UnreadableError(
-                f"{path}/{name}", "a layer has files below a link, and engines disagree where they go"
+                f"{path}/{name}", "a layer has files below a link, and engines disagree about where they go"
             )
         if hidden is None or hidden.kind != "folder":
             hidden = below.children[name] = Node("folder", modified=node.modified, layer=node.layer)
@@ -146,7 +145,7 @@ def merge(below: Node, above: Node, gone: Gone, path: str = "") -> None:
 
 
 def note_removed(gone: Gone, removed: tuple[str, str, Node], layer: int) -> None:
-    """Note in *gone* that *layer* removed what is *removed*, (folder, name, node), and everything below it."""
+    """Record in *gone* that *layer* removed *removed*, (folder, name, node), and everything below."""
     waiting = [removed]
     while waiting:
         folder, name, node = waiting.pop()

@@ -1,6 +1,6 @@
-"""Find the parts of an image in an archive, in a stream or in a folder: documents, and layers held against digests.
+"""Find the parts of an image in an archive, a stream or a folder: documents, and verified layers.
 
-Parts are known by what is in them, as writers call them differently: ``ID/layer.tar`` and ``blobs/sha256/HEX``
+Parts are identified by their content, as writers name them differently: ``ID/layer.tar`` and ``blobs/sha256/HEX``
 (Docker), ``HEX.tar`` (podman, skopeo), ``HEX.tar.gz`` and ``sha256:HEX`` (crane, ko, kaniko), ``config.json`` (Jib).
 """
 
@@ -30,13 +30,13 @@ from lockml.subjects.tree.symlinks import PathEntry, resolve_inside
 __all__ = ["FileParts", "FolderParts", "Parts", "Reopen", "StreamParts", "require_digests"]
 
 Reopen = Callable[[], AbstractContextManager[ByteSource]]
-"""Gives an archive again, from its beginning and without its compression."""
+"""A function that opens an archive again, from its start and decompressed."""
 
 _MAX_DOCUMENTS: Final = 1 << 26  # bytes of all documents in a stream
 _BLOB: Final = re.compile(r"(?:^blobs/)?(sha256)[:/]([0-9a-f]{64})")
 _ROOT: Final = frozenset({"bin", "dev", "etc", "lib", "opt", "proc", "sbin", "usr", "var"})
 _ESTARGZ: Final = "/stargz.index.json"
-"""Is in layers that are mounted and not unpacked: converters may leave the digest in the configuration as it was."""
+"""A mark of layers that are mounted rather than unpacked: converters may leave the configuration's digest unchanged."""
 _T = TypeVar("_T")
 
 
@@ -47,17 +47,17 @@ class Parts(Protocol):
         """Return a small part; raises UnreadableError."""
 
     def layer(self, image: Image, number: int) -> LayerTree:
-        """Return the files of the layer of that *number*, from 1; raises UnreadableError."""
+        """Return the files of the layer with that *number*, from 1; raises UnreadableError."""
 
     def finish(self, tree: LayerTree) -> LayerTree:
-        """Return *tree*, made of the layers, once their digests fit and what was not kept can be read again."""
+        """Return *tree*, merged from the layers, after verifying their digests and making it rereadable."""
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether the part exists."""
 
 
 class _Names:
-    """What an archive calls its parts: where links lead, what it has twice, and whether it looks like a root."""
+    """The names of an archive's parts: targets of links, duplicates, and whether it looks like a root file system."""
 
     def __init__(self) -> None:
         self.links: dict[str, str] = {}
@@ -66,7 +66,7 @@ class _Names:
         self._seen: set[str] = set()
 
     def add(self, member: Member) -> str | None:
-        """Return the name of *member* where it is a part's, else None."""
+        """Return the name of *member* if it is a part, else None."""
         name = posixpath.normpath(member.name).lstrip("/")
         self.rooted = self.rooted or name.partition("/")[0] in _ROOT
         if member.kind in ("link", "hardlink"):
@@ -79,11 +79,11 @@ class _Names:
         return name
 
     def member_name(self, name: str) -> str:
-        """Return where the part of that name or digest is, links followed; raises UnreadableError."""
+        """Return the place of the part with that name or digest, links followed; raises UnreadableError."""
         for each in dict.fromkeys((posixpath.normpath(name), _blob_name(name))):
             member_name = _linked(each, self.links)
             if member_name in self.twice:
-                raise UnreadableError(name, "the archive has it twice, and readers take different ones")
+                raise UnreadableError(name, "the archive has it twice, and readers use different ones")
             if member_name in self._seen:
                 return member_name
         raise _lost(name)
@@ -98,7 +98,7 @@ def _is_part(name: str) -> bool:
 
 
 def _target(member: Member, name: str) -> str:
-    """Return where a link in an archive leads: older engines write a layer that occurs twice once, and a link to it."""
+    """Return the target of a link in an archive: older engines write a repeated layer once, and a link to it."""
     base = posixpath.dirname(name) if member.kind == "link" else ""
     return "/" + posixpath.normpath(posixpath.join(base, member.target)).lstrip("/")
 
@@ -111,31 +111,31 @@ def _linked(name: str, links: Mapping[str, str]) -> str:
 
 
 def _blob_name(name: str) -> str:
-    """Return where an OCI layout has the part of that digest; other names are places already."""
+    """Return the place of the part with that digest in an OCI layout; other names are places already."""
     algorithm, colon, digest = name.partition(":")
     return f"blobs/{algorithm}/{digest}" if colon and "/" not in name else posixpath.normpath(name)
 
 
 def _lost(name: str) -> UnreadableError:
-    return UnreadableError(name, "it is named but not there")
+    return UnreadableError(name, "it is named but missing")
 
 
 def require_digests(image: Image, number: int, found: HashedLayer) -> LayerTree:
-    """Return the tree of the layer of that *number*, if it is what its *image* says; raises UnreadableError."""
+    """Return the tree of the layer with that *number*, if it matches its *image*; raises UnreadableError."""
     name, size = image.layers[number - 1], (image.sizes or (0,) * number)[number - 1]
     stated = _BLOB.fullmatch(name)
     if stated is not None and f"{stated[1]}:{stated[2]}" != found.digest:
         raise UnreadableError(name, ANOTHER)
     if size not in (0, found.size):
-        raise UnreadableError(name, f"it has {found.size} bytes, and its manifest says {size}")
+        raise UnreadableError(name, f"it has {found.size} bytes, but its manifest says {size}")
     bound = stated is not None and found.tree.node(_ESTARGZ) is not None
     if found.diff_id != image.diff_ids[number - 1] and not bound:
-        raise UnreadableError(name, "its content is another than its image's configuration says")
+        raise UnreadableError(name, "its content does not match its image's configuration")
     return found.tree
 
 
 class _PlacedParts:
-    """Parts that can be read again, each with a source of its own."""
+    """Parts that can be read again, each from its own source."""
 
     def __init__(self, options: ReadOptions) -> None:
         self._options = options
@@ -165,7 +165,7 @@ class _PlacedParts:
         return require_digests(image, number, HashedLayer(tree, diff_id, diff_id, member_name.size))
 
     def finish(self, tree: LayerTree) -> LayerTree:
-        """Hash the layers that are read in place, and let the others be read again; raises UnreadableError."""
+        """Hash the layers that are read in place, and allow rereading the others; raises UnreadableError."""
         known = HashedLayers(self._options.cache)
         unhashed = known.unknown(self._unhashed)
         if self._unhashed:
@@ -177,7 +177,7 @@ class _PlacedParts:
             if isinstance(digest, UnreadableError):
                 raise digest
             if f"sha256:{digest.hex()}" != unhashed[name][1]:
-                raise UnreadableError(name, "its content is another than its image's configuration says")
+                raise UnreadableError(name, "its content does not match its image's configuration")
         known.keep(unhashed)
         tree.again = self._reread
         return tree
@@ -210,7 +210,7 @@ class FileParts(_PlacedParts):
         self.rooted = self._names.rooted
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether the part exists."""
         return name in self._places
 
     def _source(self, name: str) -> FileSource:
@@ -233,7 +233,7 @@ class FolderParts(_PlacedParts):
             os.close(handle)
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether the part exists."""
         return Path(self._folder, name).is_file()
 
     def _compressed(self, image: Image, number: int, source: FileSource) -> LayerTree:
@@ -256,7 +256,7 @@ class FolderParts(_PlacedParts):
     def _source(self, name: str) -> FileSource:
         member_name = _blob_name(name)
         if member_name.startswith(("/", "../")):
-            raise UnreadableError(name, "a name that leads out of the layout")
+            raise UnreadableError(name, "a name that leads outside the layout")
         try:
             handle = os.open(
                 Path(self._folder, member_name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -270,7 +270,7 @@ class FolderParts(_PlacedParts):
 
 
 def _sha256(source: FileSource) -> str:
-    """Return the SHA-256, hexadecimal, of what is left of *source*."""
+    """Return the SHA-256, hexadecimal, of the rest of *source*."""
     digest = hashlib.sha256()
     while chunk := source.read(1 << 20):
         digest.update(chunk)
@@ -278,9 +278,9 @@ def _sha256(source: FileSource) -> str:
 
 
 class StreamParts:
-    """The parts of an image in a stream: read in passing, whatever they turn out to be.
+    """The parts of an image in a stream, all read in passing before their purpose is known.
 
-    *reopen* gives the stream again, None where it passes by once, as a pipe does.
+    *reopen* opens the stream again, None if it can only be read once, like a pipe.
     """
 
     def __init__(self, source: ByteSource, options: ReadOptions, reopen: Reopen | None) -> None:
@@ -298,7 +298,7 @@ class StreamParts:
         self.rooted = self._names.rooted
 
     def has(self, name: str) -> bool:
-        """Say whether there is such a part."""
+        """Return whether the part exists."""
         return name in self._documents
 
     def document(self, name: str) -> bytes:
@@ -316,7 +316,7 @@ class StreamParts:
         return require_digests(image, number, found).numbered(number)
 
     def finish(self, tree: LayerTree) -> LayerTree:
-        """Let what was not kept be read again, where the stream can be had again."""
+        """Allow rereading dropped content, if the stream can be opened again."""
         tree.again = self._reread if self._reopen is not None else _passed_by
         return tree
 
@@ -344,12 +344,12 @@ class StreamParts:
 
 
 def _passed_by(_: int, path: str) -> None:
-    text = "its content passed by in a pipe, which cannot be read twice: save the archive to a file"
+    text = "its content came through a pipe, which cannot be read twice: save the archive to a file"
     raise UnreadableError(path, text)
 
 
 def _part_of(reopen: Reopen, member_name: str) -> Source:
-    """Return what gives the part at *member_name* of an archive again."""
+    """Return a function that opens the part at *member_name* of an archive again."""
 
     @contextmanager
     def source() -> Iterator[ByteSource]:

@@ -1,7 +1,7 @@
 """Open an image in a registry without an engine; layers are read as they arrive.
 
 OCI distribution specification 1.1; tokens: the Distribution project's token authentication, and OAuth 2 for identity
-tokens. What comes is held against the digest that names it. The only place that speaks HTTP to a registry.
+tokens. Everything is verified by the digest that names it. This is the only module that speaks HTTP to a registry.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class Reference(Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """Where the repository's parts are."""
+        """The base URL of the repository."""
         host = _HUB_HOST if self.registry == _HUB else self.registry
         return f"{'http' if self.plain else 'https'}://{host}/v2/{self.name}"
 
@@ -100,7 +100,7 @@ def parse_reference(text: str) -> Reference:
 def open_registry(
     text: str, options: ReadOptions, *, transport: httpx.BaseTransport | None = None
 ) -> Iterator[OpenedSubject]:
-    """Give the files of the image that *text* refers to; raises InputError, NotFoundError, UnreachableError."""
+    """Yield the files of the image that *text* refers to; raises InputError, NotFoundError, UnreachableError."""
     reference = parse_reference(text)
     with Registry(reference, transport=transport) as registry:
         try:
@@ -118,7 +118,7 @@ def open_registry(
 
 
 class Registry:
-    """Fetches the parts of one repository; close it after use."""
+    """A client of one repository; close it after use."""
 
     def __init__(self, reference: Reference, *, transport: httpx.BaseTransport | None = None) -> None:
         self._reference = reference
@@ -139,7 +139,7 @@ class Registry:
         self._client.close()
 
     def image(self, platforms: tuple[str, ...]) -> tuple[Image, str]:
-        """Return the image for the first of *platforms* that it is built for, and the digest of what was asked for.
+        """Return the image for the first of *platforms* that it is built for, and the digest of the reference.
 
         Raises NotFoundError, UnreadableError, UnreachableError.
         """
@@ -147,13 +147,13 @@ class Registry:
         content = self._document(f"manifests/{version}")
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if version.startswith("sha256:") and version != digest:
-            raise UnreadableError(version, "its content is another than its digest says")
+            raise UnreadableError(version, "its content does not match its digest")
         if is_index(content):
             content, _ = by_index(content, lambda each: self._document(f"manifests/{each}"), platforms)
         return by_manifest(content, lambda each: self._document(f"blobs/{each}")), digest
 
     def layer(self, image: Image, number: int, options: ReadOptions) -> LayerTree:
-        """Return the files of a layer, fetched unless it is kept; raises UnreadableError, UnreachableError."""
+        """Return the files of a layer, fetched unless it is cached; raises UnreadableError, UnreachableError."""
         digest, diff_id = image.layers[number - 1], image.diff_ids[number - 1]
         size = image.sizes[number - 1] or None
         store, key = TreeStore(options.cache), f"{digest}@{diff_id}"
@@ -173,7 +173,7 @@ class Registry:
 
     @contextmanager
     def _blob(self, digest: str, size: int | None) -> Iterator[ByteSource]:
-        """Give a blob as it is stored, no more of it than *size*."""
+        """Yield a blob as it is stored, at most *size* bytes."""
         with self._get(f"blobs/{digest}") as answer:
             try:
                 yield StreamSource(_Chunks(answer.iter_raw(_CHUNK)), size)
@@ -218,12 +218,12 @@ class Registry:
             raise NotFoundError(image, f"its registry has no {path}")
         if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             hint = f"log in: docker login {self._reference.registry}"
-            raise UnreachableError(image, "its registry wants another login, or has no such image", hint=hint)
+            raise UnreachableError(image, "its registry requires a different login, or has no such image", hint=hint)
         if answer.status_code != httpx.codes.OK:
             raise UnreachableError(image, f"its registry answers HTTP {answer.status_code}")
 
     def _authorize(self, challenge: str) -> None:
-        """Do what a registry that refuses asks for; raises UnreachableError."""
+        """Authenticate as a refusing registry asks; raises UnreachableError."""
         self._credentials = self._credentials or find_credentials(self._reference.registry)
         kind, _, rest = challenge.partition(" ")
         asked = dict(_CHALLENGE.findall(rest))
@@ -235,17 +235,17 @@ class Registry:
     def _token(self, asked: Mapping[str, str]) -> str:
         realm = asked["realm"]
         if not realm.lower().startswith("https://") and not self._reference.plain:
-            text = f"wants its login sent to {redact(realm)} without TLS"
+            text = f"asks to send its login to {redact(realm)} without TLS"
             raise UnreachableError(f"registry {self._reference.registry}", text)
         login = self._credentials if _may_know_login(self._reference, realm) else None
         hint = f"log in: docker login {self._reference.registry}"
         if login is None and self._credentials is not None:
-            hint = f"its login is not sent to {redact(realm)}, which is none of its own"
+            hint = f"it asks to send its login to {redact(realm)}, which is not one of its hosts"
         query = {"service": asked.get("service", ""), "scope": f"repository:{self._reference.name}:pull"}
         try:
             if login is not None and login.token:
                 form = {**query, "grant_type": "refresh_token", "refresh_token": login.password, "client_id": "lockml"}
-                answer = self._client.post(realm, data=form, follow_redirects=False)  # it would take the token along
+                answer = self._client.post(realm, data=form, follow_redirects=False)  # it would carry the token
             else:
                 answer = self._client.get(realm, params=query, headers=_basic(login) if login is not None else {})
             if answer.status_code != httpx.codes.OK:
@@ -255,7 +255,7 @@ class Registry:
             token = found.token or found.access_token
             token.encode("ascii")
         except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise UnreachableError(f"registry {self._reference.registry}", "gives no token to read with") from error
+            raise UnreachableError(f"registry {self._reference.registry}", "gives no token for reading") from error
         return token
 
     def _unreachable(self, error: Exception) -> UnreachableError:
@@ -264,10 +264,10 @@ class Registry:
 
 
 def _may_know_login(reference: Reference, realm: str) -> bool:
-    """Say whether *realm* may be sent the login of the registry of *reference*, which names it.
+    """Return whether the login may be sent to *realm*, which the registry of *reference* names.
 
-    It may where it is of the registry's origin, or by TLS on its host, or on one with the same domain above it, as
-    auth.docker.io is to registry-1.docker.io and gitlab.example.com to registry.example.com. Addresses have none.
+    It may be sent to the registry's origin and, with TLS, to its host or to one with the same parent domain, as
+    auth.docker.io for registry-1.docker.io and gitlab.example.com for registry.example.com, never an IP address.
     """
     try:
         registry, asked = urlsplit(reference.url), urlsplit(realm)
@@ -282,7 +282,7 @@ def _may_know_login(reference: Reference, realm: str) -> bool:
 
 
 def _domain(host: str) -> str:
-    """Return the domain that *host* is in, *host* itself where that would be one of many owners, as ``co.uk``."""
+    """Return the parent domain of *host*, or *host* itself if that is shared by many owners, such as ``co.uk``."""
     above = host.split(".")[1:]
     shared = len(above) == _OWN_DOMAIN and len(above[1]) == _COUNTRY and above[0] in _SHARED
     return host if shared or len(above) < _OWN_DOMAIN else ".".join(above)

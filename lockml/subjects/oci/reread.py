@@ -1,7 +1,7 @@
-"""Hash layers as they pass, and read them again where an inventory asks for what was not kept of them.
+"""Hash layers as they are streamed, and read them again if an inventory needs content that was not kept.
 
-A layer that is read again goes, without its compression, to a file without a name in the temporary folder. Nothing of
-it is unpacked, and it must be what it was before.
+A layer that is read again is decompressed to an unnamed file in the temporary folder. Nothing is unpacked, and it
+must be the same as before.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ from lockml.subjects.oci.tar import ByteSource, FileSource, Stream, StreamSource
 
 __all__ = ["ANOTHER", "HashedLayer", "Reader", "Reread", "Source", "read_hashed"]
 
-ANOTHER: Final = "its content is another than its digest says"
+ANOTHER: Final = "its content does not match its digest"
 _CHUNK: Final = 1 << 18
 _MAX_COPY: Final = 1 << 36  # bytes of a layer in the temporary folder
 Source = Callable[[], AbstractContextManager[ByteSource]]
-"""Gives what a layer is stored as, from its beginning."""
+"""A function that opens a stored layer from its start."""
 
 
 class Reader:
@@ -43,7 +43,7 @@ class Reader:
 
 
 class HashedLayer(Struct):
-    """A layer that was read: the *digest* and the *size* of what it is stored as, *diff_id* without its compression."""
+    """A layer that was read: the *digest* and the *size* of its stored form, *diff_id* of its decompressed form."""
 
     tree: LayerTree
     digest: str
@@ -52,7 +52,7 @@ class HashedLayer(Struct):
 
 
 class _Hashed:
-    """A stream that is hashed as it passes, by a thread of its own."""
+    """A stream that a separate thread hashes as it is read."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -78,7 +78,7 @@ class _Hashed:
         return chunk
 
     def finish(self) -> str:
-        """Read what is left, and return the digest of all."""
+        """Read the rest, and return the digest of everything."""
         while self.read(_CHUNK):
             pass
         self.__exit__()
@@ -106,20 +106,20 @@ def read_hashed(stream: Stream, passing: Passing, layer: int = 0) -> HashedLayer
 
 
 class Reread:
-    """Finds files of layers that were streams, each layer by its number; it is what `LayerTree.again` calls."""
+    """A reader of files in layers that were streams, by layer number, for `LayerTree.again`."""
 
     def __init__(self) -> None:
         self._sources: dict[int, tuple[Source, str]] = {}
         self._trees: dict[int, LayerTree] = {}
         self._files = ExitStack()
-        weakref.finalize(self, self._files.close)  # trees hold this for as long as they are read
+        weakref.finalize(self, self._files.close)  # trees hold this while they are read
 
     def add(self, number: int, source: Source, diff_id: str) -> None:
-        """Let *source* give the layer of that *number*, whose digest without compression is *diff_id*."""
+        """Register *source* for the layer with that *number*, whose decompressed digest is *diff_id*."""
         self._sources[number] = (source, diff_id)
 
     def __call__(self, number: int, path: str) -> Node | None:
-        """Return the file at *path* with its content, None where the layer cannot be read again.
+        """Return the file at *path* with its content, None if the layer cannot be read again.
 
         Raises UnreadableError.
         """
@@ -130,9 +130,9 @@ class Reread:
         return self._trees[number].node(path)
 
     def _read(self, source: Source, diff_id: str) -> LayerTree:
-        file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
         digest = hashlib.sha256()
         try:
+            file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
             with source() as stored:
                 plain = inflated(stored)
                 while chunk := plain.read(_CHUNK):
@@ -144,5 +144,5 @@ class Reread:
         except OSError as error:
             raise UnreadableError("archive", f"it cannot be read again ({error.strerror or error})") from error
         if f"sha256:{digest.hexdigest()}" != diff_id:
-            raise UnreadableError("archive", "it is another than when it was read first")
+            raise UnreadableError("archive", "it changed since it was first read")
         return read_layer(FileSource(file.fileno(), 0, file.tell()), passing=Passing())

@@ -1,4 +1,4 @@
-"""Keep what an inventory may ask of files that pass by in a stream: contents and digests."""
+"""Keep what an inventory may need from files in a stream: contents and digests."""
 
 import queue
 import threading
@@ -14,20 +14,20 @@ from lockml.subjects.tree.hashing import Digest, new_digest
 __all__ = ["Passing"]
 
 _CHUNK: Final = 1 << 18
-_MAX_KEPT: Final = 96 << 20  # bytes of all contents that are kept of one subject
+_MAX_KEPT: Final = 96 << 20  # bytes of all contents kept for one subject
 
 _Step = tuple[tuple[Digest, ...], bytes]
 
 
 class Passing:
-    """Keeps contents by `wanted.kept_bytes` and, if *hashed*, digests of all files, made by a thread of their own.
+    """A capture of contents by `wanted.kept_bytes` and, if *hashed*, digests of all files by a separate thread.
 
-    *progress* hears of the bytes that were read of a layer; `number` and `of` are which one it is.
+    *progress* receives the bytes read of a layer; `number` and `of` say which one.
     """
 
     def __init__(self, *, hashed: bool = False, progress: Progress = silent) -> None:
         self.hashed = hashed
-        self.told = progress is not silent
+        self.reported = progress is not silent
         self.number, self.of = 0, 0
         self._progress = progress
         self._captured = 0
@@ -36,7 +36,7 @@ class Passing:
         self._unfinished: list[tuple[Node, dict[str, Digest]]] = []
 
     def take(self, node: Node, path: str, source: ByteSource) -> None:
-        """Read the content of the file *node* at *path* from *source*, as far as anything of it is wanted."""
+        """Read the content of the file *node* at *path* from *source*, as far as any of it is needed."""
         wanted = min(bytes_wanted(path), node.size)
         if not self.hashed and not wanted:
             return
@@ -52,12 +52,12 @@ class Passing:
             self._hash(node, path, captured, source)
 
     def tell(self, position: int) -> None:
-        """Say how many bytes were read of the layer, and which one it is."""
+        """Return how many bytes of the layer were read, and which layer it is."""
         doing = "Reading layer" if self.number else "Reading files"
         self._progress(Step(doing=doing, done=self.number, total=self.of or None, read=position))
 
     def finish(self) -> None:
-        """Wait until every digest is made."""
+        """Wait until every digest is computed."""
         if self._steps is not None and self._thread is not None:
             self._steps.put(None)
             self._thread.join()
@@ -109,5 +109,5 @@ def _digest(algorithm: str, content: bytes) -> bytes:
 def _exactly(source: ByteSource, size: int, path: str) -> bytes:
     content = source.read(size)
     if len(content) != size:
-        raise UnreadableError(path, "its archive ends in the middle of it")
+        raise UnreadableError(path, "its archive is truncated")
     return content

@@ -1,7 +1,7 @@
-"""Read the members of a tar archive, one header at a time, trusting and extracting nothing.
+"""Read the members of a tar archive, one header at a time, without trusting or extracting anything.
 
-Where other readers go on past a damaged header or an odd end, this one raises: what it did not see might be what
-somebody hides. `tar_header` says which headers are read.
+Other readers continue after a damaged header or an odd end; this one raises, as an attacker could hide something
+there. `tar_header` defines which headers are read.
 """
 
 import os
@@ -30,7 +30,7 @@ _MAX_PADDING: Final = 1 << 30
 
 
 class ByteSource(Protocol):
-    """Where bytes come from, in order; *position* counts those read or skipped."""
+    """A source of bytes in order; *position* counts those read or skipped."""
 
     position: int
 
@@ -38,10 +38,10 @@ class ByteSource(Protocol):
         """Return the next *size* bytes, fewer only at the end."""
 
     def skip(self, size: int) -> None:
-        """Leave the next *size* bytes out."""
+        """Skip the next *size* bytes."""
 
     def unread(self, content: bytes) -> None:
-        """Take back *content*, which was read last."""
+        """Push back *content*, which was read last."""
 
 
 class FileSource:
@@ -64,25 +64,25 @@ class FileSource:
         return content
 
     def skip(self, size: int) -> None:
-        """Leave the next *size* bytes out; raises UnreadableError where there are not as many."""
+        """Skip the next *size* bytes; raises UnreadableError if there are fewer."""
         self.position += size
         if self.position > self.stop:
-            raise UnreadableError("archive", "it ends in the middle of a file")
+            raise UnreadableError("archive", "it is truncated inside a file")
 
     def unread(self, content: bytes) -> None:
-        """Take back *content*, which was read last."""
+        """Push back *content*, which was read last."""
         self.position -= len(content)
 
 
 class Stream(Protocol):
-    """What can be read on and on."""
+    """A readable stream."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes, none at the end."""
 
 
 class StreamSource:
-    """A stream that can only be read on; *limit* is how many bytes of it belong to it, None for all."""
+    """A stream without seeking; *limit* is how many of its bytes belong to the source, None for all."""
 
     def __init__(self, stream: Stream, limit: int | None = None) -> None:
         self._stream = stream
@@ -104,17 +104,17 @@ class StreamSource:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def skip(self, size: int) -> None:
-        """Read over the next *size* bytes; raises UnreadableError where there are not as many."""
+        """Skip the next *size* bytes by reading; raises UnreadableError if there are fewer."""
         self.position += size
         while size:
             if self._at == len(self._buffer) and not self._fill():
-                raise UnreadableError("archive", "it ends in the middle of a file")
+                raise UnreadableError("archive", "it is truncated inside a file")
             step = min(size, len(self._buffer) - self._at)
             self._at += step
             size -= step
 
     def unread(self, content: bytes) -> None:
-        """Take back *content*, which was read last."""
+        """Push back *content*, which was read last."""
         self._buffer = content + self._buffer[self._at :]
         self._at = 0
         self.position -= len(content)
@@ -139,7 +139,7 @@ def read_members(source: ByteSource) -> Iterator[Member]:
             _require_end(source, block, empty=not number, extended=bool(extensions))
             return
         if len(block) != BLOCK:
-            raise UnreadableError("archive", "it ends in the middle of a header")
+            raise UnreadableError("archive", "it is truncated inside a header")
         kind, size, member = parse_header(block)
         if kind in EXTENDING:
             extensions.take(kind, _extension(source, size), member.name)
@@ -162,7 +162,7 @@ def _extension(source: ByteSource, size: int) -> bytes:
         raise UnreadableError("archive", f"a header in it has {size} bytes")
     content = source.read(size + -size % BLOCK)
     if len(content) < size + -size % BLOCK:
-        raise UnreadableError("archive", "it ends in the middle of a header")
+        raise UnreadableError("archive", "it is truncated inside a header")
     return content[:size]
 
 
@@ -170,20 +170,20 @@ def _read_sparse_map(source: ByteSource, member: Member, *, more: int) -> None:
     while more:
         block = source.read(BLOCK)
         if len(block) != BLOCK:
-            raise UnreadableError("archive", "it ends in the middle of a header")
+            raise UnreadableError("archive", "it is truncated inside a header")
         more = block[504]
         require_pieces(member, block[:504], more=more)
 
 
 def _require_end(source: ByteSource, block: bytes, *, empty: bool, extended: bool) -> None:
-    """Refuse an end that other readers read past, or do not take for one."""
+    """Refuse an end of archive that other readers ignore or do not recognise."""
     if not block:
         raise UnreadableError("archive", "it is empty" if empty else "its end is missing")
     if extended:
-        raise UnreadableError("archive", "it ends after a header that speaks of what follows")
+        raise UnreadableError("archive", "it ends after an extended header, without the member")
     start = source.position
     while rest := source.read(_CHUNK):
         if rest.count(0) != len(rest):
-            raise UnreadableError("archive", "something follows what looks like its end")
+            raise UnreadableError("archive", "data follows its end marker")
         if source.position - start > _MAX_PADDING:
-            raise UnreadableError("archive", f"more than {_MAX_PADDING} bytes of nothing follow its end")
+            raise UnreadableError("archive", f"more than {_MAX_PADDING} bytes of padding follow its end")

@@ -1,8 +1,8 @@
-"""Read tar headers and what extends them: the forms that writers of layers produce, and no other.
+"""Read tar headers and their extensions, only in the forms that layer writers produce.
 
 POSIX.1-1988 ustar, POSIX.1-2001 pax, GNU's long names, large numbers and sparse files, and the format before them. Go's
-reader (engines), GNU tar and Python's agree about each form that is read here. What else one of them reads is refused,
-as another may read it differently: docs/threat-model.md, "Tar archives".
+reader (engines), GNU tar and Python's agree about each form that is read here. Any other form is refused, as readers
+may interpret it differently: docs/threat-model.md, "Tar archives".
 """
 
 import re
@@ -39,13 +39,13 @@ _KINDS: Final[dict[bytes, MemberKind]] = {
     b"2": "link",
     b"5": "folder",
 }
-_PRIVILEGED: Final = 0o6000  # set-user-ID and set-group-ID
+_PRIVILEGED: Final = 0o6000  # setuid and setgid
 
 
 class Member(Struct):
     """One member: its *name* and the *target* of a link as written, *size* in bytes, *modified* in seconds since 1970.
 
-    *sparse* content is stored with its holes left out, and is not what a reader of the file would get.
+    *sparse* content is stored without its holes, so it differs from the content of the file.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Member(Struct):
 
 _OCTAL: Final = rb"[0-7]{7}[ \0]|[0-7]{6}[ \0]{2}|[0-7]{8}"
 _LARGE: Final = rb"\x80\0{3}.{4}"
-_FIELDS: Final = {  # where each number is, and how writers put it
+_FIELDS: Final = {  # where each number is, and how writers format it
     "mode": (100, 108, _OCTAL),
     "owner": (108, 116, rb"%b|%b" % (_OCTAL, _LARGE)),
     "group": (116, 124, rb"%b|%b" % (_OCTAL, _LARGE)),
@@ -87,14 +87,14 @@ def parse_header(block: bytes) -> tuple[bytes, int, Member]:
     path = name.partition(b"\0")[0]
     if prefix is not None and prefix[0]:
         if not path:
-            raise _odd(_text(prefix.partition(b"\0")[0]), "its name is the beginning of one")
+            raise _odd(_text(prefix.partition(b"\0")[0]), "its name is a prefix only")
         path = prefix.partition(b"\0")[0] + b"/" + path
     kind_word, size = _KINDS.get(kind, "other"), _number(size_text)
     member = Member(_text(path), kind_word, size, _number(time), _text(target.partition(b"\0")[0]) if target[0] else "")
     if kind == b"S":
         _require_whole_map(member, sparse)
     elif sparse is not None and sparse != _NOTHING:
-        raise _odd(member.name, "it has GNU's mark and more behind it than GNU's headers have")
+        raise _odd(member.name, "it has GNU's magic, followed by more than GNU's headers have")
     elif size and kind in b"123456":
         raise _odd(member.name, f"it is {_ARTICLES[kind_word]} and has {size} bytes")
     if kind in b"34" and not all(block[at : at + 8].strip(b"\0 ") for at in (329, 337)):
@@ -109,7 +109,7 @@ _ARTICLES: Final = {"folder": "a folder", "link": "a link", "hardlink": "a hard 
 
 
 class Extensions:
-    """What extended headers say of the member that follows: pax records, or GNU's long name and long target."""
+    """The extended headers of the next member: pax records, or GNU's long name and long target."""
 
     def __init__(self) -> None:
         self._records: dict[bytes, bytes] | None = None
@@ -119,9 +119,9 @@ class Extensions:
         return self._records is not None or bool(self._long)
 
     def take(self, kind: bytes, content: bytes, name: str) -> None:
-        """Take in the *content* of an extended header of that *kind* and *name*; raises UnreadableError."""
+        """Add the *content* of an extended header of that *kind* and *name*; raises UnreadableError."""
         if self._records is not None or kind in self._long or (self._long and kind in b"xg"):
-            raise _odd(self._named(), "more than one extended header speaks of it")
+            raise _odd(self._named(), "it has more than one extended header of a kind")
         if kind == b"g":
             _require_harmless(_records(content, name), name)
         elif kind == b"x":
@@ -129,11 +129,11 @@ class Extensions:
         else:
             text = content.rstrip(b"\0")
             if not text or text == content or b"\0" in text:
-                raise _odd(_text(text.replace(b"\0", b"")), "its long name is empty, or does not end once")
+                raise _odd(_text(text.replace(b"\0", b"")), "its long name is empty, or not terminated exactly once")
             self._long[kind] = text
 
     def apply(self, kind: bytes, member: Member, size: int) -> int:
-        """Put what was taken in into *member*, and forget it; return its size in the archive.
+        """Apply the extended headers to *member* and reset them; return its size in the archive.
 
         Raises UnreadableError.
         """
@@ -141,7 +141,7 @@ class Extensions:
         member.name = _text(records.get(b"path", self._long.get(b"L", b""))) or member.name
         member.target = _text(records.get(b"linkpath", self._long.get(b"K", b""))) or member.target
         if kind == b"\0" and short.endswith("/"):
-            raise _odd(member.name, "its short name is that of a folder, and it is none")
+            raise _odd(member.name, "its short name is that of a folder, but it is not a folder")
         size = int(records.get(b"size", size))
         if size and member.kind != "file":
             raise _odd(member.name, f"it is {_ARTICLES[member.kind]} and has {size} bytes")
@@ -155,12 +155,12 @@ class Extensions:
         return size
 
     def _make_sparse(self, member: Member, records: dict[bytes, bytes]) -> None:
-        """Take a sparse file of format 1.0, the only one of pax that GNU tar writes by itself."""
+        """Read a sparse file in format 1.0, the only pax format that GNU tar writes by default."""
         kind_word = {key: value for key, value in records.items() if key.startswith(b"GNU.")}
         name, size = kind_word.pop(b"GNU.sparse.name", b""), kind_word.pop(b"GNU.sparse.realsize", b"")
         whole = kind_word == {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0"} and name and _SIZE.fullmatch(size)
         if not whole or b"\0" in name or member.kind != "file" or member.sparse:
-            raise _odd(member.name, "it has records of a sparse file, and not those of format 1.0")
+            raise _odd(member.name, "it has records of a sparse file that are not in format 1.0")
         member.name, member.size, member.sparse = _text(name), int(size), True
 
     def _named(self) -> str:
@@ -169,37 +169,39 @@ class Extensions:
 
 
 def require_one_reading(kind: bytes, member: Member, *, extended: bool) -> None:
-    """Refuse a *member* whose name, target or type readers take differently, and make a folder of one of old.
+    """Refuse a *member* whose name, target or type readers interpret differently, and recognise old-style folders.
 
-    *extended* says that extended headers spoke of it.
+    *extended* says that it had extended headers.
     """
     if member.kind != "folder" and member.name.endswith(("/", "/.")):
         if kind != b"\0" or extended or member.size or member.name.endswith("."):
-            raise _odd(member.name, "its name is that of a folder, and it is none")
+            raise _odd(member.name, "its name is that of a folder, but it is not a folder")
         member.kind = "folder"
     if not member.name:
         raise _odd("archive", "a member of it has no name")
     if not member.target and member.kind in ("link", "hardlink"):
-        raise _odd(member.name, "it is a link and leads nowhere")
+        raise _odd(member.name, "it is a link without a target")
     if len(member.name) > _MAX_NAME or len(member.target) > _MAX_NAME:
         raise UnreadableError(f"{member.name[:80]}…", "its name is too long")
 
 
 def _odd(name: str, why: str) -> UnreadableError:
-    return UnreadableError(name or "archive", f"readers of tar archives take it differently: {why}")
+    return UnreadableError(name or "archive", f"readers of tar archives interpret it differently: {why}")
 
 
 def _fault(block: bytes) -> UnreadableError:
-    """Return what is wrong with a header that is none of those that writers produce."""
+    """Return what is wrong with a header that no known writer produces."""
     name = _text(block[:100].partition(b"\0")[0])
     if not _is_header(block):
-        return UnreadableError("archive", "a header in it is damaged: it is no tar archive, or its checksum is wrong")
+        return UnreadableError(
+            "archive", "a header in it is damaged: it is not a tar archive, or its checksum is wrong"
+        )
     for field, (start, stop, form) in _FIELDS.items():
         if re.fullmatch(b"(?s)(?:%b)" % form, block[start:stop]) is None:
             return _odd(name, f"its {field} is {block[start:stop]!r}")
     if block[156:157] not in b"\x000123456SxgLK":
-        return _odd(name, f"it is of type {block[156:157]!r}")
-    return _odd(name, f"its header has the mark {block[257:265]!r}, and is not of that form")
+        return _odd(name, f"it has the type {block[156:157]!r}")
+    return _odd(name, f"its header has the magic {block[257:265]!r}, but not that form")
 
 
 def _is_header(block: bytes) -> bool:
@@ -209,7 +211,7 @@ def _is_header(block: bytes) -> bool:
 
 
 def is_tar(head: bytes) -> bool:
-    """Say whether content that begins with these 512 bytes looks like a tar archive."""
+    """Return whether content that begins with these 512 bytes looks like a tar archive."""
     return len(head) == BLOCK and (head == bytes(BLOCK) or head[257:262] == b"ustar" or _is_header(head))
 
 
@@ -225,7 +227,7 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-# POSIX pax, "pax Extended Header Keywords", and those of vendors that mean nothing for names and contents.
+# POSIX pax, "pax Extended Header Keywords", and vendor keywords that do not affect names and contents.
 _TIME: Final = re.compile(rb"-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,18})?")
 _SIZE: Final = re.compile(rb"0|[1-9][0-9]{0,17}")
 _OWNER: Final = re.compile(rb"0|[1-9][0-9]{0,9}")
@@ -280,7 +282,7 @@ def _shown(content: bytes) -> str:
 
 
 def _seconds(value: bytes) -> int:
-    """Return a time in whole seconds, downwards."""
+    """Return a time in whole seconds, rounded down."""
     whole, _, fraction = value.partition(b".")
     return int(whole) - (value[:1] == b"-" and bool(fraction.strip(b"0")))
 
@@ -299,7 +301,7 @@ _SPARSE: Final = re.compile(rb"(?s)(?:[0-7]{11}[ \0]|\x80\0{3}[\0-\x3f].{7}){2}"
 def _require_whole_map(member: Member, area: bytes | None) -> None:
     """Read GNU's old form of a sparse file: four pieces, whether more follow, and the size of the file."""
     if area is None or area[:41].strip(b"\0"):
-        raise _odd(member.name, "it is a sparse file without GNU's mark")
+        raise _odd(member.name, "it is a sparse file without GNU's magic")
     if not re.fullmatch(b"(?s)(?:%b)" % _FIELDS["size"][2], area[138:150]) or area[150:].strip(b"\0"):
         raise _odd(member.name, "it is a sparse file without a size")
     require_pieces(member, area[41:137], more=area[137])
@@ -307,8 +309,8 @@ def _require_whole_map(member: Member, area: bytes | None) -> None:
 
 
 def require_pieces(member: Member, pieces: bytes, *, more: int) -> None:
-    """Refuse pieces of a sparse file that are not pieces, or that end before those that follow."""
+    """Refuse invalid pieces of a sparse file, and pieces out of order."""
     each = [pieces[at : at + 24] for at in range(0, len(pieces), 24)]
     used = [piece for piece in each if piece.strip(b"\0")]
     if each[: len(used)] != used or not all(map(_SPARSE.fullmatch, used)) or (more and len(used) < len(each)):
-        raise _odd(member.name, "the map of a sparse file is not of GNU's form")
+        raise _odd(member.name, "the map of a sparse file is not in GNU's format")

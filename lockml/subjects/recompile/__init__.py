@@ -1,1 +1,1 @@
-"""Compiling sources anew in a process with few rights, to compare modules with."""
+"""Compile sources again in a restricted process, to compare modules with."""

@@ -1,6 +1,6 @@
-"""Keep digests of code from one check to the next: what one compiler makes of a source does not change.
+"""Cache digests of code between checks: a compiler always compiles a source to the same code.
 
-They are kept by the compiler, its build included, and the SHA-256 of what was read: the source with its level of
+The key is the compiler, including its build, and the SHA-256 of what was read: the source with its level of
 optimisation and whether columns were kept, or the body of the compiled module.
 """
 
@@ -24,7 +24,7 @@ _Stored = tuple[str, dict[bytes, bytes]]
 
 
 class KeptCode:
-    """Digests of what *compiler* makes of sources, and of the code in bodies: kept in *folder*, None for nowhere."""
+    """The digests of what *compiler* compiles sources to, and of the code in bodies: in *folder*, None for no cache."""
 
     def __init__(self, folder: Path | None, compiler: Compiler) -> None:
         self._name = sha256(compiler.magic + compiler.build.encode()).hexdigest()
@@ -33,12 +33,12 @@ class KeptCode:
         self._new = False
 
     def of_source(self, module: CompiledModule) -> tuple[bytes, ...]:
-        """Return the digests of what the source of *module* compiles to, with columns and without, as far as known."""
+        """Return the known digests of what the source of *module* compiles to, with and without columns."""
         found = (self._digests.get(_source_key(module, columns=columns)) for columns in (True, False))
         return tuple(digest for digest in found if digest is not None)
 
     def of_body(self, body: bytes) -> bytes | None:
-        """Return the digest of the code in the *body* of a compiled module, None where that is not known."""
+        """Return the digest of the code in the *body* of a compiled module, None if it is unknown."""
         return self._digests.get(_body_key(body))
 
     def put_source(self, module: CompiledModule, digest: bytes, *, columns: bool) -> None:
@@ -52,7 +52,7 @@ class KeptCode:
         self._new = True
 
     def keep(self) -> None:
-        """Write what is new; where that cannot be, the next check compiles again."""
+        """Write what is new; if that fails, the next check compiles again."""
         if self._folder is None or not self._new:
             return
         self._new = False

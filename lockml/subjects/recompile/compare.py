@@ -1,4 +1,4 @@
-"""Make what compares compiled modules with their sources, within a time and with a cache."""
+"""Create the comparison of compiled modules with their sources, with a time limit and a cache."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -11,16 +11,16 @@ from lockml.inventory.bytecode.compiled_modules import CompareCode
 __all__ = ["SECONDS", "comparing", "new_salt"]
 
 SECONDS = 2.0
-"""How long it compares unless somebody says otherwise."""
+"""The default time limit of the comparison, in seconds."""
 
 
 def new_salt() -> bytes:
-    """Return bytes that nobody can foresee, by which an order is decided."""
+    """Return unpredictable bytes, which decide an order."""
     return secrets.token_bytes(16)
 
 
 def comparing(seconds: float, cache: Path | None) -> CompareCode:
-    """Return what compares for so many *seconds* a subject, and keeps what it learns in *cache*, None for nowhere."""
+    """Return a comparison limited to *seconds* for each subject, with its results in *cache*, None for no cache."""
 
     def compare_code(python: str, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
         waiting = iter(modules)

@@ -1,8 +1,8 @@
 """Compile untrusted sources in a separate process, with a Python of this machine.
 
-The process has no environment, no site folders and hard limits, and gives up root. It compiles what it is given, and
-runs nothing of it. A source that crashes it, fills its memory or keeps it busy costs that process; the caller starts
-another.
+The process has no environment, no site folders and hard limits, and gives up root. It compiles what it receives, and
+runs none of it. A source that crashes it, exhausts its memory or keeps it busy only costs that process; the caller
+starts another.
 """
 
 import os
@@ -22,7 +22,7 @@ _MAX_ANSWER: Final = 64 << 20
 _MAX_PIECE: Final = 1 << 16
 _JOB: Final = struct.Struct("<BI")
 _ANSWER: Final = struct.Struct("<BI")
-# Codecs and tables that a compilation may want are imported while the process can still read them.
+# Codecs and tables that a compilation may need are imported while the process can still read files.
 _CHILD: Final = r"""
 import importlib.util, marshal, os, resource, struct, sys, unicodedata, warnings
 import encodings.ascii, encodings.cp1252, encodings.iso8859_15, encodings.latin_1, encodings.utf_8_sig
@@ -62,7 +62,7 @@ while True:
 
 
 class CompilerError(Exception):
-    """The process did not start, ended, said what it cannot say, or took too long; *reason* says which.
+    """The process did not start, ended, gave an invalid answer, or took too long; *reason* says which.
 
     Internal: never reaches the user; the report says that the bytecode could not be recompiled.
     """
@@ -73,7 +73,7 @@ class CompilerError(Exception):
 
 
 class Compiler(Struct, frozen=True):
-    """A Python that compiles: its *magic* number, its *release* (3.11.7) and its *build*, all of `sys.version`."""
+    """A Python that compiles: its *magic* number, its *release* (3.11.7) and its *build*, the full `sys.version`."""
 
     magic: bytes
     release: str
@@ -81,9 +81,9 @@ class Compiler(Struct, frozen=True):
 
 
 class CompilerProcess:
-    """A Python that runs by *command*, for at most *seconds* of a processor. Raises CompilerError; to be closed.
+    """A Python started by *command*, for at most *seconds* of CPU time. Raises CompilerError; close it after use.
 
-    Give it a batch, then take as many answers; *until* is always the moment of `time.monotonic` to give up at.
+    Send it a batch, then read as many answers; *until* is always the `time.monotonic` deadline.
     """
 
     def __init__(self, command: Sequence[str], *, seconds: int, until: float, memory: int = _MEMORY) -> None:
@@ -126,10 +126,10 @@ class CompilerProcess:
                 raise CompilerError("the compiler ended") from error
 
     def take(self, until: float) -> bytes | str:
-        """Return the next answer: code as `marshal` writes it, or the name of the error of a source that has none."""
+        """Return the next answer: code as `marshal` writes it, or the name of a compilation error."""
         status, length = _ANSWER.unpack(self._taken(_ANSWER.size, until))
         if status not in (0, 1) or length > _MAX_ANSWER:
-            raise CompilerError("the compiler said what it cannot say")
+            raise CompilerError("the compiler gave an invalid answer")
         content = self._taken(length, until)
         return content if status == 0 else content[:100].decode("ascii", "replace")
 
@@ -149,7 +149,7 @@ class CompilerProcess:
     def _introduced(self, until: float) -> Compiler:
         said = self.take(until)
         if isinstance(said, str):
-            raise CompilerError("the compiler said what it cannot say")
+            raise CompilerError("the compiler gave an invalid answer")
         release, _, build = said[4:].decode("utf-8", "replace").partition("\n")
         return Compiler(said[:4], release, build)
 
@@ -172,7 +172,7 @@ class CompilerProcess:
 
 
 def _wait(end: int, event: int, until: float) -> None:
-    """Wait for *event* at the *end* of a pipe; raises CompilerError where the time is over."""
+    """Wait for *event* at the *end* of a pipe; raises CompilerError after the deadline."""
     poll = select.poll()
     poll.register(end, event)
     left = until - time.monotonic()

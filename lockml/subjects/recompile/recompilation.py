@@ -1,8 +1,7 @@
 """Compile the sources of compiled modules again, with a Python of this machine, and compare the code.
 
-What is found in a subject is only read (`lockml.inventory.bytecode.code_objects`): its compiled modules are loaded
-nowhere, and no Python of its own is run. Digests of what sources compile to are kept by the source's SHA-256 and the
-compiler.
+Files of a subject are only read (`lockml.inventory.bytecode.code_objects`): its compiled modules are never loaded,
+and its own Python never runs. Digests of what sources compile to are cached by the source's SHA-256 and the compiler.
 """
 
 import os
@@ -28,7 +27,7 @@ _MAX_BATCH_BYTES: Final = 1 << 20
 _MAX_PROGRAMS: Final = 4
 _COLUMNS_SINCE: Final = 11
 _LEAST_PATIENCE: Final = 0.5
-_NO_TIME: Final = "the time for it was over"
+_NO_TIME: Final = "the time limit was reached"
 
 
 class _Chosen(Struct, frozen=True):
@@ -39,10 +38,10 @@ class _Chosen(Struct, frozen=True):
 
 
 class Recompilation:
-    """Compares compiled modules of Python 3.*minor*, exactly *release* where that is known, with their sources.
+    """A comparison of compiled modules of Python 3.*minor*, exactly *release* if that is known, with their sources.
 
-    All that it compiles takes *seconds* together, in as many calls as there are, and one source a quarter of them; 0 is
-    for never. What is learnt is kept in *folder*, if any, when it is closed.
+    All compilations together may take *seconds*, over all calls, and one source a quarter of that; 0 disables it. The
+    results are cached in *folder*, if any, when it is closed.
     """
 
     def __init__(self, minor: int, release: str | None, *, seconds: float, folder: Path | None) -> None:
@@ -51,12 +50,12 @@ class Recompilation:
         self._seconds = self._left = seconds
         self._folder = folder
         self._processes: dict[bool, CompilerProcess] = {}
-        # With PYTHONNODEBUGRANGES (3.11) code has no columns, and here and there is other code.
+        # With PYTHONNODEBUGRANGES (3.11), code has no columns, and occasionally differs.
         self._columns = True
         self._chosen: _Chosen | None = None
-        self._unable = "no time is given to it" if seconds <= 0 else ""
+        self._unable = "its time limit is 0" if seconds <= 0 else ""
         if minor not in MINORS:
-            self._unable = f"how Python 3.{minor} writes code is not known"
+            self._unable = f"the bytecode format of Python 3.{minor} is not known"
 
     def __enter__(self) -> "Recompilation":
         return self
@@ -67,7 +66,7 @@ class Recompilation:
             self._chosen.code_cache.keep()
 
     def compare(self, modules: Iterable[CompiledModule]) -> Iterator[Verdict]:
-        """Yield a verdict for each of the *modules*, in any order; of the last of them the time may be over."""
+        """Yield a verdict for each of the *modules*, in any order; the last ones may exceed the time limit."""
         batch: list[CompiledModule] = []
         size = 0
         for module in modules:
@@ -83,7 +82,7 @@ class Recompilation:
         yield from self._compiled(batch)
 
     def _at_once(self, module: CompiledModule) -> Verdict | None:
-        """Return the verdict on *module* where nothing has to be compiled for it."""
+        """Return the verdict on *module* if that needs no compilation."""
         chosen = self._choose()
         if chosen is None:
             return Verdict(module.path, "not-compared", self._unable)
@@ -98,7 +97,7 @@ class Recompilation:
         return Verdict(module.path, "not-compared", _NO_TIME) if self._left <= 0 else None
 
     def _digest(self, module: CompiledModule, code_cache: KeptCode) -> bytes | None:
-        """Return the digest of the code in *module*, None where it cannot be read or there is no time to."""
+        """Return the digest of the code in *module*, None if it cannot be read or the time is up."""
         body = module.body
         digest = code_cache.of_body(body)
         if digest is not None or self._left <= 0:
@@ -111,11 +110,11 @@ class Recompilation:
         return digest
 
     def _choose(self) -> _Chosen | None:
-        """Return which Python compiles, one of the subject's very release before others; None for none."""
+        """Return the Python that compiles, preferring the subject's exact release; None if there is none."""
         if self._chosen is not None or self._unable:
             return self._chosen
         began = time.monotonic()
-        self._unable = f"this machine has no Python 3.{self._minor} that compiles"
+        self._unable = f"this machine has no working Python 3.{self._minor}"
         for program in _programs(self._minor):
             try:
                 process = self._started(program, began + self._left)
@@ -137,7 +136,7 @@ class Recompilation:
         return self._chosen
 
     def _compiled(self, modules: list[CompiledModule]) -> list[Verdict]:
-        """Return the verdicts on *modules*, after a second compilation without or with columns where one is open."""
+        """Return the verdicts on *modules*, after a second compilation without or with columns if one is open."""
         verdicts = self._pass(modules, columns=self._columns)
         if self._minor < _COLUMNS_SINCE:
             return verdicts
@@ -150,7 +149,7 @@ class Recompilation:
         return verdicts
 
     def _pass(self, modules: list[CompiledModule], *, columns: bool) -> list[Verdict]:
-        """Return the verdicts on *modules*; what breaks the compiler, or takes too long, is not compared."""
+        """Return the verdicts on *modules*; those that break the compiler, or take too long, are not compared."""
         verdicts: list[Verdict] = []
         while len(verdicts) < len(modules) and self._left > 0:
             began = time.monotonic()
@@ -165,7 +164,7 @@ class Recompilation:
         return verdicts + [Verdict(module.path, "not-compared", _NO_TIME) for module in modules[len(verdicts) :]]
 
     def _compile(self, modules: list[CompiledModule], until: float, verdicts: list[Verdict], *, columns: bool) -> None:
-        """Add verdicts on *modules* to *verdicts* one by one; raises CompilerError for the first that is not there."""
+        """Add verdicts on *modules* to *verdicts* one by one; raises CompilerError for the first without an answer."""
         chosen = self._chosen
         if chosen is None:
             raise CompilerError(self._unable)
@@ -198,12 +197,12 @@ class Recompilation:
 
 
 def _later(first: Verdict, second: Verdict) -> Verdict:
-    """Return which of two verdicts holds: that something differs needs both."""
+    """Return the verdict that applies of two: a difference needs both."""
     return second if second.outcome == "same" or first.outcome == "different" else first
 
 
 def _programs(minor: int) -> Iterator[str]:
-    """Yield Pythons of this machine that may be of that *minor* release, the one that runs lockml first."""
+    """Yield Pythons of this machine that may have that *minor* release, starting with the one that runs lockml."""
     found: dict[Path, str] = {}
     if sys.executable and sys.version_info[:2] == (3, minor) and sys.implementation.name == "cpython":
         found[Path(sys.executable).resolve()] = sys.executable

@@ -1,1 +1,1 @@
-"""File trees: folders, overlays, mounts and the links in them."""
+"""Read file trees: folders, overlays, mounts and the links in them."""

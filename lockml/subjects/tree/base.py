@@ -1,4 +1,4 @@
-"""The base of trees that can look at one place: it follows links, and distinguishes files and folders."""
+"""The base of trees that can look up a single path: it follows links, and distinguishes files and folders."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,32 +12,32 @@ _NO_NAMES: Final = frozenset({"", ".", ".."})
 
 
 class PlacedTree:
-    """A part of `FileTree` that needs no more than `look` and `entries`, which a tree has of its own.
+    """The part of `FileTree` that only needs `look` and `entries`, which each tree implements.
 
-    What was looked at once counts until `forget_links`.
+    Anything looked up is cached until `forget_links`.
     """
 
     def __init__(self) -> None:
         self._without_links: set[str] = set()
 
     def forget_links(self) -> None:
-        """Follow links anew from now on."""
+        """Forget the cached links and follow them again."""
         self._without_links.clear()
 
     def look(self, path: str) -> PathEntry | None:
-        """Return what is at *path* itself, None where nothing is; no link is followed."""
+        """Return what is at *path* itself, None if there is nothing; no link is followed."""
         raise NotImplementedError
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         raise NotImplementedError
 
     def image_content(self, path: str, limit: int) -> bytes | None:  # noqa: ARG002 - what does not know its image
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         return None
 
     def removed(self, path: str) -> Mapping[str, Origin]:  # noqa: ARG002 - what has no layers
-        """Return by name what removed each name that was in the folder *path*; nothing where there are no layers."""
+        """Return, by name, what removed each former entry of the folder *path*; nothing if there are no layers."""
         return {}
 
     def resolve(self, path: str) -> str:
@@ -48,17 +48,17 @@ class PlacedTree:
             if place is None or place.kind != "link":
                 return path
         found = resolve_inside(path, self.look)
-        if found == path:  # nor has its folder any
+        if found == path:  # nor does its folder have any
             self._without_links.add(folder)
         return found
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed; a device or a socket is missing."""
+        """Return the kind of *path*, links followed; a device or a socket counts as missing."""
         place = self.look(self.resolve(path))
         if place is None or place.kind in ("link", "other"):
             return "missing"
         return "folder" if place.kind == "folder" else "file"
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         return tuple(entry.name for entry in self.entries(path))

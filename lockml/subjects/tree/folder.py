@@ -1,7 +1,7 @@
 """A folder of this machine as a `FileTree`; links in it never lead out of it, even if a process changes it meanwhile.
 
-Every folder on the way is opened by its own name below the one before, never through a link, so that a subject that
-swaps a folder for a link between two looks cannot lead the reader to files of the host.
+Every folder of a path is opened by name relative to its parent, never through a link, so a subject that swaps a folder
+for a link between two reads cannot lead the reader to files of the host.
 """
 
 import os
@@ -43,7 +43,7 @@ class FolderTree(PlacedTree):
             os.close(handle)
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         place = self.resolve(path)
         if self.kind(place) != "folder":
             return ()
@@ -51,7 +51,7 @@ class FolderTree(PlacedTree):
             return tuple(sorted(os.listdir(self._folder(place))))  # noqa: PTH208 - a handle, not a path
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         content = self._read_beside(path, limit)
         if content is not None:
             return content
@@ -63,7 +63,7 @@ class FolderTree(PlacedTree):
             return file.read(limit) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
     def _read_beside(self, path: str, limit: int) -> bytes | None:
-        """Return the same of a file in a folder that is open, None where it is no plain one: links take longer."""
+        """Return the content of a plain file in an open folder, None for anything else: links take longer."""
         parent, _, name = path.rpartition("/")
         if parent not in self._opened:
             return None
@@ -82,9 +82,9 @@ class FolderTree(PlacedTree):
             os.close(handle)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         try:
-            handle = self._folder(path)  # follows no link: what it finds is there
+            handle = self._folder(path)  # follows no link: what it finds exists
         except (OSError, ValueError):
             place = self.resolve(path)
             if self.kind(place) != "folder":
@@ -95,17 +95,17 @@ class FolderTree(PlacedTree):
             return tuple(sorted(map(_entry, found)))
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         return digest_files((path, algorithm, self.opened_file(path)) for path, algorithm in wanted)
 
     def origin(self, path: str) -> Origin | None:  # noqa: ARG002 - a folder does not know
-        """Return None: a folder does not know what brought a file there."""
+        """Return None: a folder does not know the origin of a file."""
         return None
 
     def opaque(self, path: str) -> bool:
-        """Say whether the folder *path* hides what lower layers have in it (Linux, overlayfs); raises UnreadableError.
+        """Return whether the folder *path* hides that of lower layers (Linux, overlayfs); raises UnreadableError.
 
-        Raises it for marks of a layer that leads elsewhere, too.
+        It also raises it for a layer that refers to another folder.
         """
         with _readable(path):
             handle = self._folder(path)
@@ -115,7 +115,7 @@ class FolderTree(PlacedTree):
         return any(name.endswith(".opaque") and value == b"y" for name, value in marks.items())
 
     def opened_file(self, path: str) -> OpenFile | UnreadableError:
-        """Return the file at the link-free *path* opened, or why it cannot be."""
+        """Open the file at the link-free *path*, or return why that fails."""
         parent, _, name = path.rpartition("/")
         try:
             handle = os.open(name, _FILE_FLAGS, dir_fd=self._folder(parent))
@@ -124,7 +124,7 @@ class FolderTree(PlacedTree):
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             os.close(handle)
-            return UnreadableError(path, "it is no file")
+            return UnreadableError(path, "it is not a file")
         return OpenFile(handle, 0, found.st_size, owned=True)
 
     def look(self, path: str) -> PathEntry | None:
@@ -135,18 +135,18 @@ class FolderTree(PlacedTree):
         return self._entries[path]
 
     def seen(self) -> dict[str, str]:
-        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
+        """Return every path that was looked up with its kind, ``missing`` if there is nothing."""
         return {path: place.kind if place is not None else "missing" for path, place in self._entries.items()}
 
     def forget(self) -> None:
-        """Look at everything again from now on: a folder that was renamed is another one."""
+        """Forget everything that was looked up: a renamed folder is a different one."""
         self._entries.clear()
         self.forget_links()
         while self._opened:
             os.close(self._opened.popitem()[1])
 
     def is_folder(self, path: str) -> bool:
-        """Say whether the root is the folder that *path* of this machine leads to."""
+        """Return whether the root is the folder that *path* of this machine leads to."""
         try:
             return os.path.samestat(os.fstat(self._root), os.stat(path))  # noqa: PTH116 - beside a handle
         except (OSError, ValueError):
@@ -154,7 +154,7 @@ class FolderTree(PlacedTree):
 
     @property
     def identity(self) -> str:
-        """What names the root among all folders of this machine."""
+        """The identity of the root among all folders of this machine."""
         facts = os.fstat(self._root)
         return f"{facts.st_dev}:{facts.st_ino}"
 
@@ -177,7 +177,7 @@ class FolderTree(PlacedTree):
         return PathEntry("file" if stat.S_ISREG(mode) else "other")
 
     def _folder(self, path: str) -> int:
-        """Return a handle of the folder at *path*, which has no links in it; raises OSError."""
+        """Return a handle of the folder at the link-free *path*; raises OSError."""
         if path in self._opened:
             self._opened.move_to_end(path)
             return self._opened[path]
@@ -195,7 +195,7 @@ class FolderTree(PlacedTree):
 
 
 def _entry(found: "os.DirEntry[str]") -> Entry:
-    """Return what *found* is; a file that vanishes meanwhile raises OSError."""
+    """Return the entry for *found*; a file that disappears in the meantime raises OSError."""
     if found.is_symlink():
         return Entry(found.name, "link", 0, 0)
     if found.is_dir(follow_symlinks=False):
@@ -207,7 +207,7 @@ def _entry(found: "os.DirEntry[str]") -> Entry:
 
 
 def _time_of(folder: "os.DirEntry[str]") -> int:
-    """Return when *folder* was written last, 0 for one that vanishes meanwhile: who looks into it is told."""
+    """Return when *folder* was last written, 0 if it disappears: reading it then raises the error."""
     try:
         return folder.stat(follow_symlinks=False).st_mtime_ns // 1_000_000_000
     except OSError:

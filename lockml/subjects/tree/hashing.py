@@ -1,7 +1,7 @@
 """Hash open files: large ones in threads, small ones at once.
 
-Hashing and reading let other threads run; what Python itself does a file is dearer than the hash of a small one, so
-only large files are worth a thread of their own.
+Hashing and reading release the interpreter lock, but Python's own work for each file costs more than hashing a small
+one, so only large files are worth a thread.
 """
 
 import hashlib
@@ -26,21 +26,21 @@ __all__ = ["ALGORITHMS", "OpenFile", "digest_files", "new_digest"]
 ALGORITHMS: Final = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake"))
 _MADE_BY: Final = {name: getattr(hashlib, name) for name in sorted(ALGORITHMS)}
 _SMALL: Final = 1 << 17
-_BUFFER: Final = 1 << 20  # a thread waits for its turn after each, so that small ones cost more than they hash
-_TURN: Final = 0.0005  # seconds that a thread may make the others wait
+_BUFFER: Final = 1 << 20  # a thread waits for its turn after each chunk, so small ones cost more than they hash
+_TURN: Final = 0.0005  # seconds that a thread may block the others
 _MAX_WAITING: Final = 64
 _MAX_SIZE: Final = 1 << 40
 _buffers = local()
 
 
 class Digest(Protocol):
-    """One of hashlib's."""
+    """A hash object of hashlib."""
 
     def update(self, content: "ReadableBuffer", /) -> None:
         """Take *content* in."""
 
     def digest(self) -> bytes:
-        """Return the digest of all that was taken in."""
+        """Return the digest of everything that was added."""
 
 
 def new_digest(algorithm: str) -> Digest:
@@ -65,7 +65,7 @@ _Job = tuple[str, str, OpenFile]
 def digest_files(
     jobs: Iterable[tuple[str, str, OpenFile | UnreadableError]],
 ) -> Iterator[tuple[str, bytes | UnreadableError]]:
-    """Yield the path of each of *jobs* with its digest by the algorithm beside it, in any order."""
+    """Yield the path of each of *jobs* with its digest by the given algorithm, in any order."""
     from concurrent.futures import ThreadPoolExecutor
 
     waiting: deque[tuple[_Job, Future[bytes | UnreadableError]]] = deque()
@@ -80,7 +80,7 @@ def digest_files(
             while len(waiting) > _MAX_WAITING or (waiting and waiting[0][1].done()):
                 job, future = waiting.popleft()
                 yield job[0], future.result()
-        while waiting:  # nothing else is left to do here
+        while waiting:  # nothing else to do in this thread
             job, future = waiting.pop()
             yield job[0], _digest_large(*job) if future.cancel() else future.result()
 
@@ -99,7 +99,7 @@ def _digest_small(path: str, algorithm: str, file: OpenFile) -> bytes | Unreadab
     try:
         content = os.pread(file.handle, file.size, file.offset)
         if len(content) != file.size:
-            return UnreadableError(path, "it changed while it was read, or its archive ends in the middle of it")
+            return UnreadableError(path, "it changed while it was read, or its archive is truncated")
         digest: bytes = _MADE_BY[algorithm](content, usedforsecurity=False).digest()
         return digest
     except (OSError, KeyError) as error:
@@ -119,7 +119,7 @@ def _digest_large(path: str, algorithm: str, file: OpenFile) -> bytes | Unreadab
         while offset < stop:
             count = os.preadv(file.handle, [buffer[: min(_BUFFER, stop - offset)]], offset)
             if not count:
-                return UnreadableError(path, "it changed while it was read, or its archive ends in the middle of it")
+                return UnreadableError(path, "it changed while it was read, or its archive is truncated")
             digest.update(buffer[:count])
             offset += count
         return digest.digest()

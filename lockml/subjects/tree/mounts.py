@@ -1,7 +1,7 @@
 """Parse the mounts of a process, and read a tree with others mounted in it.
 
-Linux, proc(5): ``/proc/PID/mountinfo`` has for an overlay the folders of its layers, which say what changed since the
-image was made. What is mounted over the import path is never the image's.
+Linux, proc(5): ``/proc/PID/mountinfo`` lists the layer folders of an overlay, which show what changed since the
+image was built. Anything mounted over the import path is never the image's.
 """
 
 import re
@@ -20,24 +20,23 @@ __all__ = ["Mount", "Mounted", "MountedTree", "RootMount", "covering", "hidden_b
 
 
 class Mount(Struct, frozen=True):
-    """What is mounted *at* a path of the subject, and a phrase of what it is."""
+    """A mount *at* a path of the subject, with a phrase that describes it."""
 
     at: str
     text: str
 
 
 class _Base(FileTree, Protocol):
-    """A tree that can look at one place."""
+    """A tree that can look up a single path."""
 
     def look(self, path: str) -> PathEntry | None:
-        """Return what is at *path* itself, None where nothing is; no link is followed."""
+        """Return what is at *path* itself, None if there is nothing; no link is followed."""
 
 
 class Mounted(Struct, frozen=True):
-    """A tree that is mounted *at* a path, and a phrase of what it is, "" where what it has counts as the subject's own.
+    """A tree mounted *at* a path, with a phrase that describes it, "" if its files count as the subject's own.
 
-    *open* gives the tree and where in it the mount is, for the place without links; raises OSError,
-    UnreadableError.
+    *open* returns the tree and the mount's path in it, for the link-free path; raises OSError, UnreadableError.
     """
 
     at: str
@@ -46,11 +45,11 @@ class Mounted(Struct, frozen=True):
 
 
 class RootMount(Struct, frozen=True):
-    """An overlay that is a process's root: the folder of what changed, and those of its layers, the topmost first.
+    """An overlay that is a process's root: the folder of its changes, and those of its layers, topmost first.
 
-    Where it is *indexed*, a change of a file shows at its other names too, which have nothing of their own in *upper*;
-    None where that is as the kernel does it by itself. With *marked_by_users*, no right is needed to read the marks by
-    which an upper layer hides what is below.
+    If it is *indexed*, a change of a file also appears at its other names, which have no entry in *upper*; None means
+    the kernel's default. With *marked_by_users*, reading the marks by which an upper layer hides lower files needs no
+    privilege.
     """
 
     upper: str
@@ -60,7 +59,7 @@ class RootMount(Struct, frozen=True):
 
 
 def parse_mounts(content: str) -> tuple[RootMount | None, tuple[Mount, ...]]:
-    """Return the overlay that a mountinfo's root is, None where it is none, and what else is mounted."""
+    """Return the overlay at the root of a mountinfo, None if it is not one, and the other mounts."""
     root: RootMount | None = None
     mounts: list[Mount] = []
     for line in content.splitlines():
@@ -97,20 +96,20 @@ def _unescape(text: str) -> str:
 
 
 def covering(mounts: Sequence[Mount], path: str) -> Mount | None:
-    """Return the innermost of *mounts* that *path* is in."""
+    """Return the innermost of *mounts* that contains *path*."""
     inside = [mount for mount in mounts if path == mount.at or path.startswith(f"{mount.at}/")]
     return max(inside, key=lambda mount: len(mount.at), default=None)
 
 
 def hidden_by(mount: Mount, tree: _Base, folder: str) -> dict[str, Origin]:
-    """Return *mount* as the origin of each name that *tree*, over which it is mounted, has in *folder*."""
+    """Return *mount* as the origin of each name in *folder* of the *tree* that it is mounted over."""
     return dict.fromkeys(tree.names(folder), Origin(AFTER_START + 1, mount.text, replaces=True))
 
 
 class MountedTree(PlacedTree):
-    """A *tree* with others mounted in it, in the order of *mounted*; each is opened when something in it is looked at.
+    """A *tree* with others mounted in it, in the order of *mounted*; each is opened on first use.
 
-    Where a mount leads through a link, it is where the link leads, as engines mount it.
+    A mount point behind a link is resolved, as engines do.
     """
 
     def __init__(self, tree: _Base, mounted: Iterable[Mounted]) -> None:
@@ -119,14 +118,14 @@ class MountedTree(PlacedTree):
         self._mounted: dict[str, Mounted] = {}
         self._opened: dict[str, tuple[_Base, str]] = {}
         for each in mounted:
-            with suppress(UnreadableError):  # what is on the way cannot be looked at, nor what is below it
+            with suppress(UnreadableError):  # the path to it cannot be read, nor can anything below
                 each = replace(each, at=self.resolve(each.at))  # noqa: PLW2901 - the same mount
             self._mounted = dict(sorted({**self._mounted, each.at: each}.items(), key=lambda pair: -len(pair[0])))
             self.forget_links()
         self._mounts = tuple(Mount(each.at, each.text) for each in self._mounted.values() if each.text)
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         folder = self.resolve(path)
         if self.kind(folder) != "folder":
             return ()
@@ -137,16 +136,16 @@ class MountedTree(PlacedTree):
         return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         tree, inside, _ = self._route(self.resolve(path))
         return tree.read(inside, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has nothing or is unknown."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         return self._tree.image_content(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         elsewhere: list[tuple[str, str]] = []
 
         def of_tree() -> Iterator[tuple[str, str]]:
@@ -167,7 +166,7 @@ class MountedTree(PlacedTree):
                 yield path, result
 
     def origin(self, path: str) -> Origin | None:
-        """Return the mount that covers *path*, else what its tree says."""
+        """Return the mount that covers *path*, else the origin from its tree."""
         mount = covering(self._mounts, path)
         if mount is not None:
             return Origin(AFTER_START + 1, mount.text, replaces=True)
@@ -175,23 +174,23 @@ class MountedTree(PlacedTree):
         return tree.origin(inside)
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name in the folder *path*: a mount hides all that its tree has there."""
+        """Return, by name, what removed each former entry of the folder *path*; a mount hides all of them."""
         mount = covering(self._mounts, path)
         return hidden_by(mount, self._tree, path) if mount is not None else self._tree.removed(path)
 
     def look(self, path: str) -> PathEntry | None:
-        """Return what is at *path* itself; engines make the folders that a mount needs."""
+        """Return what is at *path* itself; engines create the folders that a mount needs."""
         tree, inside, _ = self._route(path)
         place = tree.look(inside)
         return PathEntry("folder") if place is None and next(self._mounted_in(path), None) is not None else place
 
     def _mounted_in(self, folder: str) -> Iterator[str]:
-        """Yield the names in *folder* that a mount is at or below."""
+        """Yield the names in *folder* with a mount at or below them."""
         start = f"{folder.rstrip('/')}/"
         yield from (at[len(start) :].partition("/")[0] for at in self._mounted if at.startswith(start))
 
     def _entry(self, path: str, name: str, known: Entry | None) -> Entry:
-        """Return the entry of what is mounted at *path*, or of the folder that a mount below it needs."""
+        """Return the entry of the mount at *path*, or of the folder that a mount below it needs."""
         at = self._at(path)
         if at != path:
             return known or Entry(name, "folder", 0, 0)
@@ -200,7 +199,7 @@ class MountedTree(PlacedTree):
             above, _, own = inside.rpartition("/")
             found = next((each for each in tree.entries(above or "/") if own and each.name == own), None)
         except UnreadableError:
-            return known or Entry(name, "folder", 0, 0)  # whoever looks at it is told why it cannot be read
+            return known or Entry(name, "folder", 0, 0)  # reading it raises an error with the reason
         return found._replace(name=name) if found is not None else Entry(name, "folder", 0, 0)
 
     def _at(self, path: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Read the folders of an overlay's layers as one tree that knows the layer of each file.
+"""Read the layer folders of an overlay as one tree that knows the layer of each file.
 
-Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a name of the layers below, an attribute
-makes a folder opaque. Layers are read where the engine keeps them; nothing is mounted.
+Linux, Documentation/filesystems/overlayfs: a character device 0:0 removes a name in lower layers, an attribute
+makes a folder opaque. Layers are read in the engine's storage; nothing is mounted.
 """
 
 import os
@@ -23,14 +23,14 @@ from lockml.subjects.tree.symlinks import PathEntry
 __all__ = ["Layer", "OverlayTree", "layers_of", "sees_marks"]
 
 _CAP_SYS_ADMIN: Final = 21  # capability.h
-_EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the machine itself, user_namespaces(7)
+_EVERY_USER: Final = ["0", "0", "4294967295"]  # uid_map of the initial user namespace, user_namespaces(7)
 _SNAPSHOTS: Final = "/io.containerd.snapshotter.v1."
 _PREPARED: Final = "prepared by the engine for the start"
 _State = Literal["absent", "plain", "strange"]
 
 
 class Layer(Struct, frozen=True, kw_only=True):
-    """The folder of a layer on this machine, and what made it: *order* grows from the lowest on."""
+    """The folder of a layer on this machine and its origin: *order* grows from the lowest layer."""
 
     folder: str
     order: int
@@ -38,14 +38,14 @@ class Layer(Struct, frozen=True, kw_only=True):
 
 
 def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> list[Layer]:
-    """Return the layers in *lower*, the topmost first, and what changed since, in *upper*, on top of them.
+    """Return the layers in *lower*, topmost first, below the later changes in *upper*.
 
-    *texts* says what made them, the lowest first. A layer in which Docker prepares a start counts as no layer.
+    *texts* describes what made them, lowest first. Docker's init layer does not count as a layer.
     """
     folders = [each for each in lower if not _is_prepared(each)]
     count = len(folders)
     if len(texts) == count - 1 and _SNAPSHOTS in folders[0]:
-        texts = (*texts, _PREPARED)  # containerd's snapshots have no names that say so
+        texts = (*texts, _PREPARED)  # the names of containerd's snapshots do not show this
     known = texts if len(texts) == count else [f"layer {number} of {count}" for number in range(1, count + 1)]
     layers = [Layer(folder=upper, order=AFTER_START, text=CHANGED)] if upper is not None else []
     for number, folder in enumerate(folders):
@@ -54,19 +54,19 @@ def layers_of(upper: str | None, lower: Sequence[str], texts: Sequence[str]) -> 
 
 
 def _is_prepared(folder: str) -> bool:
-    """Say whether this is the layer in which Docker prepares a start: ``ID-init/diff``, or a link to it."""
+    """Return whether this is Docker's init layer: ``ID-init/diff``, or a link to it."""
     place = PurePath(folder)
-    with suppress(OSError):  # it is no link
+    with suppress(OSError):  # not a link
         place /= os.readlink(folder)  # noqa: PTH115 - ten times as fast, and done for each layer of each container
     return place.parent.name.endswith("-init")
 
 
 @cache
 def sees_marks() -> bool:
-    """Say whether this process sees the marks by which an overlay hides what is below, xattr(7): trusted ones.
+    """Return whether this process can read the trusted attributes by which an overlay hides lower files, xattr(7).
 
-    Without CAP_SYS_ADMIN on the machine itself they read as if there were none, and what an upper layer removed would
-    look as it was.
+    Without CAP_SYS_ADMIN in the initial user namespace they appear to be absent, and files that an upper layer removed
+    would still show.
     """
     try:
         status, users = Path("/proc/self/status").read_text(), Path("/proc/self/uid_map").read_text()
@@ -77,9 +77,9 @@ def sees_marks() -> bool:
 
 
 class OverlayTree(PlacedTree):
-    """The files of *layers*, the topmost first; close it after use. Raises OSError for a folder that is not there.
+    """The files of *layers*, topmost first; close it after use. Raises OSError for a missing folder.
 
-    *opened* are the trees of the layers where somebody else closes them.
+    *opened* are the trees of the layers, if the caller closes them.
     """
 
     def __init__(self, layers: Sequence[Layer], opened: Sequence[FolderTree] | None = None) -> None:
@@ -108,25 +108,25 @@ class OverlayTree(PlacedTree):
         return self._trees[0]
 
     def identities(self) -> dict[int, str]:
-        """Return what names the folder of each layer of an image, by the order of its origin."""
+        """Return the identity of each layer folder of an image, by the order of its origin."""
         both = zip(self._layers, self._trees, strict=True)
         return {layer.order: tree.identity for layer, tree in both if layer.order < AFTER_START}
 
     def below(self) -> "OverlayTree":
-        """Return the layers below the topmost as a tree of their own, which lives as long as this one."""
+        """Return the layers below the topmost as a separate tree, valid as long as this one."""
         return OverlayTree(self._layers[1:], self._trees[1:])
 
     def is_made_of(self, folders: Sequence[str]) -> bool:
-        """Say whether the layers are those *folders* of this machine, the topmost first."""
+        """Return whether the layers are these *folders* of this machine, topmost first."""
         pairs = zip(self._trees, folders, strict=False)
         return len(folders) == len(self._trees) and all(tree.is_folder(folder) for tree, folder in pairs)
 
     def seen(self) -> dict[str, str]:
-        """Return every place that was looked at with the kind of what is there, ``missing`` for nothing."""
+        """Return every path that was looked up with its kind, ``missing`` if there is nothing."""
         return {path: found[0].kind if found is not None else "missing" for path, found in self._visible.items()}
 
     def look_anew(self) -> None:
-        """Look at the topmost layer again from now on: it alone can change."""
+        """Forget what was looked up in the topmost layer, the only one that can change."""
         self._trees[0].forget()
         for kept in (self._folders, self._visible, self._states):
             kept.clear()
@@ -138,7 +138,7 @@ class OverlayTree(PlacedTree):
         return found[0] if found is not None else None
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         place = self.resolve(path)
         if self.kind(place) != "folder":
             return ()
@@ -155,7 +155,7 @@ class OverlayTree(PlacedTree):
         return tuple(sorted(found.values(), key=lambda entry: entry.name))
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         place = self.resolve(path)
         found = self._find(place)
         if found is None or found[0].kind != "file":
@@ -163,24 +163,24 @@ class OverlayTree(PlacedTree):
         return self._trees[found[1]].read(place, limit)
 
     def image_content(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of what the image has at *path*, None where it has none or it is unknown."""
+        """Return at most *limit* bytes of what the image has at *path*, None if it has nothing or is unknown."""
         changed = bool(self._layers) and self._layers[0].order >= AFTER_START
         return (self.below() if changed else self).read(path, limit)
 
     def digests(self, wanted: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes | UnreadableError]]:
-        """Yield each path of *wanted* with the digest of its file by the algorithm beside it, in any order."""
+        """Yield each path of *wanted* with the digest of its file by the given algorithm, in any order."""
         found = ((path, algorithm, self._find(path)) for path, algorithm in wanted)
         return digest_files(
             (
                 path,
                 algorithm,
-                UnreadableError(path, "it is no file") if place is None else self._trees[place[1]].opened_file(path),
+                UnreadableError(path, "it is not a file") if place is None else self._trees[place[1]].opened_file(path),
             )
             for path, algorithm, place in found
         )
 
     def origin(self, path: str) -> Origin | None:
-        """Return the layer that the file at *path*, which is there, comes from."""
+        """Return the layer of the existing file at *path*."""
         folder = path.rpartition("/")[0]
         alone = self.origin_of_all(folder)
         if alone is not None:
@@ -195,12 +195,12 @@ class OverlayTree(PlacedTree):
         return Origin(layer.order, layer.text, lower is not None and lower != WHITEOUT)
 
     def origin_of_all(self, folder: str) -> Origin | None:
-        """Return the layer that all files in *folder* come from, None where several layers have it, or none."""
+        """Return the layer of all files in *folder*, None if several layers have it, or none."""
         numbers = self._layers_of(folder)
         return self._alone[numbers[0]] if len(numbers) == 1 else None
 
     def removed(self, path: str) -> Mapping[str, Origin]:
-        """Return by name what removed each name that a layer has in the folder *path* and that no longer shows."""
+        """Return, by name, what removed each entry that a layer has in the folder *path* and that no longer shows."""
         folder = path.rstrip("/")
         present: frozenset[str] = frozenset()
         gone: dict[str, Origin] = {}
@@ -212,16 +212,16 @@ class OverlayTree(PlacedTree):
         return {name: origin for name, origin in gone.items() if name not in present}
 
     def unchanged(self, path: str) -> bool:
-        """Say whether the file at *path* shows from the layers below the topmost, at the place that it has there.
+        """Return whether the file at *path* shows from the layers below the topmost, at the same place.
 
-        What was looked at before counts as it was then: `look_anew` comes first where this moment is meant. What a
-        process changes is in the topmost layer before it changes, and stays there, overlayfs's "copy up".
+        Anything looked up before counts as it was then: call `look_anew` first to check the current state. Before a
+        process changes a file, overlayfs copies it to the topmost layer, where it stays ("copy up").
         """
         state = self._state(path.rpartition("/")[0])
         return state == "absent" or (state == "plain" and self._trees[0].look(path) is None)
 
     def _state(self, folder: str) -> _State:
-        """Return what the topmost layer makes of *folder*: nothing, files in it, or one that is not the one below."""
+        """Return what the topmost layer does to *folder*: nothing, adds files, or replaces it."""
         if folder in self._states:
             return self._states[folder]
         state: _State = "plain"
@@ -238,7 +238,7 @@ class OverlayTree(PlacedTree):
         return state
 
     def _find(self, path: str) -> tuple[PathEntry, int] | None:
-        """Return what is at *path* and the number of the topmost layer that has it."""
+        """Return what is at *path*, with the number of the topmost layer that has it."""
         if path in self._visible:
             return self._visible[path]
         above, _, name = path.rpartition("/")
@@ -252,7 +252,7 @@ class OverlayTree(PlacedTree):
         return found
 
     def _layers_of(self, folder: str) -> tuple[int, ...]:
-        """Return the numbers of the layers whose files show in *folder*, the topmost first."""
+        """Return the numbers of the layers whose files show in *folder*, topmost first."""
         if folder not in self._folders:
             numbers: list[int] = []
             above = folder.rpartition("/")[0]
@@ -270,7 +270,7 @@ class OverlayTree(PlacedTree):
 
 
 def _names_in_layer(tree: FolderTree, folder: str) -> tuple[frozenset[str], frozenset[str], bool]:
-    """Return the names that a layer has in *folder*, those that it removes, and whether it hides all others."""
+    """Return the names that a layer has in *folder*, those that it removes, and whether it hides all lower ones."""
     above, hides = "", False
     for part in filter(None, folder.split("/")):
         above = f"{above}/{part}"

@@ -1,4 +1,4 @@
-"""Follow links inside a tree and nowhere else."""
+"""Follow links, but only inside a tree."""
 
 from collections.abc import Callable
 from typing import Final, Literal
@@ -9,24 +9,24 @@ from lockml.inventory.file_tree import UnreadableError
 
 __all__ = ["PathEntry", "resolve_inside"]
 
-_MAX_LINKS: Final = 40  # as the kernel
+_MAX_LINKS: Final = 40  # the kernel's limit
 
 
 class PathEntry(Struct, frozen=True):
-    """What is at a path itself: a file, a folder, or a link with its *target* as written."""
+    """The entry at a path itself: a file, a folder, or a link with its *target* as written."""
 
     kind: Literal["file", "folder", "link", "other"]
     target: str = ""
 
 
 def resolve_inside(path: str, look: Callable[[str], PathEntry | None]) -> str:
-    """Return *path* with every link followed, absolute targets and ``..`` taken from the root of the tree.
+    """Return *path* with every link followed; absolute targets and ``..`` stay within the root of the tree.
 
-    *look* returns what is at an absolute path without following it. A missing part ends the following. Raises
+    *look* returns what is at an absolute path without following it. A missing part ends the resolution. Raises
     UnreadableError after 40 links.
     """
     pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    done = [""]  # the way so far, each place on it with all that is above
+    done = [""]  # the resolved path so far, each place including everything above
     followed = 0
     while pending:
         part = pending.pop()

@@ -111,7 +111,10 @@ def test_address_of_the_pages_has_no_slash_at_its_end() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"],
+    [
+        *("lockml.example", "ftp://lockml.example", "https://me:secret@lockml.example", "https:///x", "https://x/?a"),
+        *("http://[", "https://[::1", "https://x:99999", "https://x:port"),
+    ],
 )
 def test_address_of_the_pages_that_is_none_is_refused_by_its_line(address: str) -> None:
     text = TEXT.replace("processes = 4\n", f'base-url = "{address}"\n')
@@ -153,11 +156,11 @@ def test_every_fault_is_told_with_its_line() -> None:
     kinds = "container, image, registry, archive, oci, compose, path, freeze, pid"
     assert faults(text) == [
         f"{place(text, '[[audit.targets]]')}: target 'serving': give exactly one of {kinds}, not container and image",
-        f"{place(text, 'evry')}: there is no key 'evry' here",
+        f"{place(text, 'evry')}: unknown key 'evry'",
         f"{place(text, '[[audit.discover]]')}: rule 'labelled': give lock or lock-label",
         f"{place(text, 'urls')}: urls: the variable TOKENS is not set",
-        f"{place(text, 'quiet')}: quiet: '25:00-07:00' are no hours: write 22:00-07:00",
-        f"{place(text, 'retention')}: retention: '90x' is no length of time: write 30s, 5m, 6h or 90d",
+        f"{place(text, 'quiet')}: quiet: '25:00-07:00' is not a range of hours: write 22:00-07:00",
+        f"{place(text, 'retention')}: retention: '90x' is not a duration: write 30s, 5m, 6h or 90d",
     ]
 
 
@@ -170,16 +173,16 @@ def place(text: str, part: str) -> str:
     ("old", "new", "fault"),
     [
         ('lock = "pylock.toml"', "lock = 3", "lock: expected a string, got a number"),
-        ('name = "list"', 'name = "serving"', "the name 'serving' is there already"),
-        ('"0 3 * * *"', '"0 3 * *"', "cron: '0 3 * *' is no cron expression: Wrong number of fields"),
-        ('cron = "0 3 * * *"', 'every = "6 hors"', "every: is no length of time"),
-        ('cron = "0 3 * * *"', 'cron = "0 3 * * *"\nevery = "6h"', "every: does not go with cron"),
+        ('name = "list"', 'name = "serving"', "the name 'serving' is used twice"),
+        ('"0 3 * * *"', '"0 3 * *"', "cron: '0 3 * *' is not a cron expression: Wrong number of fields"),
+        ('cron = "0 3 * * *"', 'every = "6 hors"', "every: is not a duration"),
+        ('cron = "0 3 * * *"', 'cron = "0 3 * * *"\nevery = "6h"', "every: cannot be combined with cron"),
         (
             'timezone = "Europe/Berlin"\nlabels',
             'timezone = "Mars/Base"\nlabels',
-            "timezone: there is no 'Mars/Base'",
+            "timezone: unknown zone 'Mars/Base'",
         ),
-        ("newer-release", "newest-release", "severity: no finding is of kind 'newest-release'"),
+        ("newer-release", "newest-release", "severity: unknown kind 'newest-release'"),
         ('kind = "unexpected"', 'kind = "unexpectd"', "ignore: has an unknown kind 'unexpectd'"),
         ("processes = 4", "processes = 0", "processes: expected a number >= 1"),
         ("[audit]", "[audit", "is not TOML"),
@@ -214,7 +217,7 @@ def test_file_that_init_writes_is_a_fleet_with_all_that_is_commented_out_too(tmp
     whole = parse_fleet("\n".join(lines), "lockml.toml", {"SLACK_TOKEN": "x", "LOCKML_DB_PASSWORD": "y"})
     assert (len(whole.discovery), len(whole.notify), len(whole.targets[0].settings.ignore)) == (1, 1, 1)
     again = run_lockml("audit", "init", folder=tmp_path)
-    assert (again.code, "is there already" in again.err) == (2, True)
+    assert (again.code, "exists already" in again.err) == (2, True)
 
 
 KEYS = st.text("abc-_ .\"'#[]=", min_size=1, max_size=5)
@@ -247,8 +250,8 @@ def test_driver_and_gpu_of_the_hosts_hold_for_targets_that_say_nothing_else() ->
 def test_driver_and_gpu_that_are_none_are_told() -> None:
     text = TEXT.replace("[audit.defaults]\n", '[audit.defaults]\ndriver = "12.8"\ngpu = "fast"\n')
     assert faults(text) == [
-        f"{place(text, 'driver')}: driver: '12.8' is no NVIDIA driver, such as 550.54.14",
-        f"{place(text, 'gpu')}: gpu: 'fast' is no compute capability, such as 8.9, and no known model",
+        f"{place(text, 'driver')}: driver: '12.8' is not an NVIDIA driver: write a version such as 550.54.14",
+        f"{place(text, 'gpu')}: gpu: 'fast' is neither a compute capability such as 8.9 nor a known model",
     ]
 
 

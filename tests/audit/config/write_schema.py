@@ -1,4 +1,4 @@
-"""Writes docs/fleet.schema.json anew: python -m tests.audit.config.write_schema."""
+"""Writes docs/fleet.schema.json: python -m tests.audit.config.write_schema."""
 
 import json
 from pathlib import Path

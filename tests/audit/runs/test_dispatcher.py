@@ -77,7 +77,7 @@ def test_broker_that_is_away_is_asked_again(tmp_path: Path) -> None:
 
 
 def test_what_one_host_alone_can_look_at_must_say_which(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="which only the host that has it can look at"):
+    with pytest.raises(InputError, match="which only its host can check"):
         require_hosts(Fleet(file="x", store="", targets=(make_target(tmp_path),)))
     anywhere = AuditTarget(
         name="image",

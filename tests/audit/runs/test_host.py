@@ -1,11 +1,22 @@
 """This machine's processes, files and errors."""
 
 import os
+import tempfile
 from pathlib import Path
 
+import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from lockml.audit.runs.host import file_exists, file_state, is_time_limit, process_name, process_runs, utc_now
+from lockml.audit.runs.host import (
+    file_exists,
+    file_state,
+    is_time_limit,
+    process_name,
+    process_runs,
+    require_temporary_folder,
+    utc_now,
+)
+from lockml.common.errors import InputError
 
 
 def test_time_limit_of_celery_is_known_by_its_class() -> None:
@@ -13,6 +24,13 @@ def test_time_limit_of_celery_is_known_by_its_class() -> None:
     assert is_time_limit(SoftTimeLimitExceeded())
     assert not is_time_limit(other())
     assert not is_time_limit(TimeoutError())
+
+
+def test_machine_without_a_folder_for_temporary_files_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/proc/none"])
+    with pytest.raises(InputError, match="TMPDIR"):
+        require_temporary_folder()
 
 
 def test_process_runs_while_its_number_has_the_same_start() -> None:

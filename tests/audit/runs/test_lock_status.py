@@ -154,7 +154,7 @@ def test_vulnerabilities_are_those_that_the_json_api_lists(served: Served, index
     found = status_of(lock, tmp_path)
     (vulnerability,) = found.findings
     assert (vulnerability.kind, vulnerability.name, vulnerability.found) == ("vulnerability", "a", "PYSEC-2026-1")
-    assert vulnerability.detail == "PYSEC-2026-1 (CVE-2026-1), mended in 1.1: It says too much."
+    assert vulnerability.detail == "PYSEC-2026-1 (CVE-2026-1), fixed in 1.1: It says too much."
     assert found.unknown == []
 
 

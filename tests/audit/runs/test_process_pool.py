@@ -18,16 +18,19 @@ from tests.audit.made import (
 
 
 def killed_processes() -> int:
-    """Kill the processes that a pool of this one has, and return how many there were."""
+    """Kill the processes of this one's pool, which its fork server started, and return how many there were."""
     found = 0
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (folder / "cmdline").read_bytes()
-            parents = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if b"forkserver" in command and parents != str(os.getpid()):
+            if b"forkserver" in command and _parent(_parent(folder.name)) == str(os.getpid()):
                 os.kill(int(folder.name), signal.SIGKILL)
                 found += 1
     return found
+
+
+def _parent(number: str) -> str:
+    return Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[1]
 
 
 @pytest.mark.loopback

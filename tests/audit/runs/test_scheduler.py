@@ -99,6 +99,7 @@ def test_fault_at_the_beginning_of_a_run_leaves_its_tick_to_others(tmp_path: Pat
     assert [tick for _, tick, *_ in desk.taken] == [NOON]
 
 
+@pytest.mark.slow
 def test_fleet_file_that_breaks_leaves_the_fleet_as_it_was(tmp_path: Path) -> None:
     log = ListLog()
     auditor = auditor_of(tmp_path, make_target(tmp_path, schedule=HOURLY), log=log)

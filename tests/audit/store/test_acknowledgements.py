@@ -9,7 +9,7 @@ import pytest
 from lockml.audit.findings import Changes, group_of
 from lockml.audit.model import Finding
 from lockml.audit.store import acknowledgements
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.open_findings import FindingFilter
 from lockml.audit.store.store import Store
 from lockml.common.errors import InputError
@@ -24,7 +24,9 @@ def silent(*_: object) -> tuple[()]:
 
 
 def acknowledge(store: Store, finding: Finding = NUMPY, target: str | None = "here") -> int | None:
-    return store.acknowledgements.add(Seen(group=group_of(finding), target=target), target, "known", NOON, NOON + DAY)
+    return store.acknowledgements.add(
+        FindingScope(group=group_of(finding), target=target), target, "known", NOON, NOON + DAY
+    )
 
 
 def changes(store: Store, *found: Finding, hours: float, target: str = "here") -> Changes:
@@ -96,14 +98,14 @@ def test_only_what_the_page_showed_is_acknowledged(store: Store) -> None:
     changes(store, one, hours=0)
     (row,) = store.findings.groups(FindingFilter(), "severity", limit=9).rows
     changes(store, one, two, hours=1)
-    seen = Seen(group=row.group, target="here", oldest=row.oldest, newest=row.newest, count=row.count)
+    seen = FindingScope(group=row.group, target="here", oldest=row.oldest, newest=row.newest, count=row.count)
     assert store.acknowledgements.add(seen, None, "known", NOON, NOON + DAY) == 1
     assert [row.acknowledged for row in store.history.findings("here")] == [None, 1]
     late = replace(seen, newest=None)
     assert store.acknowledgements.add(late, None, "known", NOON, NOON + DAY) == 2, "one counts, as was seen"
     assert store.acknowledgements.undo(1, NOON)
     assert store.acknowledgements.undo(2, NOON)
-    with pytest.raises(InputError, match="has more that is open than the page showed"):
+    with pytest.raises(InputError, match="has more open findings than the page showed"):
         store.acknowledgements.add(late, None, "known", NOON, NOON + DAY)
 
 
@@ -111,7 +113,7 @@ def test_what_was_seen_on_one_target_is_acknowledged_on_all_and_nothing_else(sto
     one, two = (make_finding("numpy", kind="modified", path=f"/v/numpy/{x}.py", found=f"sha256:{x}") for x in "ab")
     changes(store, one, hours=0)
     changes(store, one, two, hours=0, target="other")
-    store.acknowledgements.add(Seen(group=group_of(one), target="here"), None, "known", NOON, NOON + DAY)
+    store.acknowledgements.add(FindingScope(group=group_of(one), target="here"), None, "known", NOON, NOON + DAY)
     held = {(row.target, row.finding.path): row.acknowledged for row in store.history.findings()}
     assert held == {("here", one.path): 1, ("other", one.path): 1, ("other", two.path): None}
 
@@ -119,7 +121,7 @@ def test_what_was_seen_on_one_target_is_acknowledged_on_all_and_nothing_else(sto
 def test_severity_that_was_not_shown_is_not_acknowledged(store: Store) -> None:
     note = make_finding("numpy", severity="note", environment="/other")
     changes(store, NUMPY, note, hours=0)
-    store.acknowledgements.add(Seen(group=group_of(note), severity="note"), None, "known", NOON, NOON + DAY)
+    store.acknowledgements.add(FindingScope(group=group_of(note), severity="note"), None, "known", NOON, NOON + DAY)
     assert {row.finding.severity: row.acknowledged for row in store.history.findings()} == {"error": None, "note": 1}
 
 
@@ -128,7 +130,7 @@ def test_file_of_unknown_bytes_is_not_acknowledged(store: Store) -> None:
     unknown = make_finding("x.so", kind="unattributed-file", path="/v/x.so", locked=None, found=None)
     known = replace(unknown, name="y.so", path="/v/y.so", found="sha256:1")
     changes(store, unknown, hours=0)
-    with pytest.raises(InputError, match="bytes are not known"):
+    with pytest.raises(InputError, match="only files with unknown bytes"):
         acknowledge(store, unknown)
     changes(store, unknown, known, hours=1)
     acknowledge(store, known)
@@ -150,7 +152,7 @@ def test_of_several_acknowledgements_the_longest_holds_at_once_and_in_the_next_r
         return row.acknowledged
 
     changes(store, NUMPY, hours=0)
-    seen = Seen(group=group_of(NUMPY))
+    seen = FindingScope(group=group_of(NUMPY))
     for number, (target, days) in enumerate((("here", 3), (None, 1), (None, 2)), 1):
         assert store.acknowledgements.add(seen, target, f"reason {number}", NOON, NOON + days * DAY) == number
         assert holder() == 1

@@ -6,7 +6,7 @@ import pytest
 
 from lockml.audit.findings import Group, group_of
 from lockml.audit.model import Finding
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.open_findings import FindingFilter
 from lockml.audit.store.store import Store
 from tests.audit.made import NOON, make_finding, make_result
@@ -56,6 +56,7 @@ def test_pages_show_every_group_once(fleet: Store) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chosen", "count"),
     [
@@ -100,7 +101,9 @@ def test_worst_of_each_target_is_named(fleet: Store) -> None:
 
 def test_what_is_acknowledged_is_counted_apart(fleet: Store) -> None:
     old = make_finding("urllib3", locked="2.0", found="1.23")
-    number = fleet.acknowledgements.add(Seen(group=group_of(old)), None, "known", NOON, NOON + timedelta(days=1))
+    number = fleet.acknowledgements.add(
+        FindingScope(group=group_of(old)), None, "known", NOON, NOON + timedelta(days=1)
+    )
     assert number is not None
     held = frozenset({number})
     counts = fleet.findings.counts(None, held)

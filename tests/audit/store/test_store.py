@@ -165,6 +165,7 @@ def test_targets_come_and_go(store: Store) -> None:
     assert len(store.targets.all()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [HOSTILE, CONTROL, UNDECODABLE, "x" * 100_000])
 def test_names_of_hostile_images_are_kept_as_they_are(store: Store, name: str) -> None:
     finding = make_finding(name, path=f"/{name}", detail=name)
@@ -241,9 +242,9 @@ def test_store_of_a_newer_lockml_is_refused(tmp_path: Path) -> None:
     Store("sqlite:///a.db", tmp_path).history.runs()
     with sqlite3.connect(tmp_path / "a.db") as connection:
         connection.execute("UPDATE lockml_version SET version_num = '9999'")
-    with pytest.raises(InputError, match="cannot be brought up to date") as caught:
+    with pytest.raises(InputError, match="cannot be migrated") as caught:
         Store("sqlite:///a.db", tmp_path).history.runs()
-    assert caught.value.hint == "a newer lockml made it: update this one"
+    assert caught.value.hint == "a newer lockml created it: update this one"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +265,7 @@ def test_address_that_is_none_is_refused(tmp_path: Path, url: str, problem: str)
 
 def test_store_that_is_no_database_is_told_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("this is a text, and not a database" * 100)
-    with pytest.raises(StoreError, match="does not answer"):
+    with pytest.raises(StoreError, match="does not respond"):
         Store("sqlite:///a.db", tmp_path).history.runs()
 
 

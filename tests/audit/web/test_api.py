@@ -59,6 +59,7 @@ def test_answers_are_as_described_on_postgres_too() -> None:
             store.close()
 
 
+@pytest.mark.slow
 def test_runs_of_a_target_go_back_page_by_page(client: TestClient) -> None:
     seen: list[int] = []
     before = ""
@@ -151,6 +152,6 @@ def test_store_that_does_not_answer_is_said_so_everywhere(tmp_path: Path) -> Non
     for file in tmp_path.glob("audit.db*"):
         file.write_bytes(b"this is no database any more, and long enough to be read as the header of one" * 20)
     assert client.get("/api/targets").status_code == 503
-    assert "does not answer" in client.get("/").text
+    assert "does not respond" in client.get("/").text
     assert "lockml_store_up 0.0" in client.get("/metrics").text
     assert client.get("/healthz").status_code == 503

@@ -9,12 +9,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from lockml.audit.config.model import AuditTarget
+from lockml.audit.heartbeat import SILENCE
 from lockml.audit.store.store import Store
-from lockml.audit.store.workers import SILENT, WorkerRow
+from lockml.audit.store.workers import WorkerRow
 from lockml.audit.web.app import build_app
 from lockml.audit.web.metrics import METRICS, target_labels
 from tests.audit.made import HOURLY, NOON, SetClock, make_finding, make_result, make_target
 from tests.audit.seeded import seed
+
+pytestmark = pytest.mark.slow
 
 Samples = Mapping[tuple[str, ...], float]
 
@@ -74,19 +77,24 @@ def test_drift_state_and_age_are_told_of_each_target(tmp_path: Path) -> None:
 
 def test_dead_worker_is_down_and_degrades_the_health(tmp_path: Path) -> None:
     store, clock = Store("sqlite:///a.db", tmp_path), SetClock()
-    for host, seen in (("gpu-1", NOON), ("gpu-2", NOON + SILENT)):
+    for host, seen in (("gpu-1", NOON), ("gpu-2", NOON + SILENCE)):
         row = WorkerRow(name=f"{host} 1 x", host=host, role="worker", version="1", started=NOON, seen=seen, lost=None)
         store.workers.put(row, (), lambda _: ())
     client = TestClient(build_app(store, clock=clock))
     assert client.get("/healthz").json() == {"status": "ok", "store": True, "scheduler": True, "dead": []}
-    clock.moment = NOON + SILENT + timedelta(seconds=1)
+    clock.moment = NOON + SILENCE + timedelta(seconds=1)
+    store.workers.mark_dead(clock(), lambda _: (), {"gpu-1 1 x": NOON})
     found = samples(scraped(store, clock))
     assert (found["lockml_worker_up", "gpu-1", "worker"], found["lockml_worker_up", "gpu-2", "worker"]) == (0, 1)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["dead"] == [{"host": "gpu-1", "role": "worker", "seen": "2026-11-27T12:00:00Z"}]
+    guarded = TestClient(build_app(store, token="0" * 32, clock=clock))
+    assert guarded.get("/healthz").json()["dead"] == [{"role": "worker"}], "hosts are for those who have the token"
+    wrong = {"Authorization": "Bearer wrong"}
+    assert {guarded.get("/healthz", headers=wrong).status_code for _ in range(12)} == {200}
     page = client.get("/").text
-    assert "no sign of life" in page
+    assert "not responding" in page
     assert "gpu-1" in page
     store.close()
 

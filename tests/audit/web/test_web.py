@@ -17,6 +17,8 @@ from tests.audit.seeded import CONTROL, HOSTILE, seed
 from tests.cli.process import run_lockml
 from tests.made.uv_locks import uv_lock
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "0123456789abcdef"
 PAGES = ("/", "/targets/ranker", "/runs/1", "/runs/1/diff/9", "/search?q=numpy", "/search", "/targets/never")
 

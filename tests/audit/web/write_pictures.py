@@ -12,7 +12,7 @@ from lockml.audit.config.model import AuditSettings, AuditTarget
 from lockml.audit.config.schedule import Interval
 from lockml.audit.findings import group_of
 from lockml.audit.model import Finding
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from lockml.subjects.open import SubjectName
@@ -84,7 +84,7 @@ def fill(store: Store) -> None:
             store.runs.record(make_result(*found, **given), lambda *_: ())
     known = findings_of("serving-eu-1", 1)[0]
     reason = "checkpoints are our own; 2.5.2 comes on Thursday"
-    store.acknowledgements.add(Seen(group=group_of(known)), None, reason, NOW, NOW + timedelta(days=4))
+    store.acknowledgements.add(FindingScope(group=group_of(known)), None, reason, NOW, NOW + timedelta(days=4))
 
 
 PICTURES: Final = (

@@ -31,7 +31,7 @@ def test_fault_of_a_fleet_file_stays_until_it_is_mended(tmp_path: Path) -> None:
     file = FleetFile(FleetOptions(fleet=str(path), store=None))
     write(path, "[audit]\nevry = 1\n", 2)
     for _ in range(2):
-        with pytest.raises(InputError, match="there is no key 'evry' here"):
+        with pytest.raises(InputError, match="unknown key 'evry'"):
             file.reload()
     path.unlink()
     with pytest.raises(InputError):

@@ -45,7 +45,7 @@ def test_what_is_missing_is_added_and_what_is_there_stays(tmp_path: Path, text: 
 
 def test_table_that_nothing_can_be_added_to_is_left_alone(tmp_path: Path) -> None:
     text = 'audit = { store = "sqlite:///x.db" }\n'
-    with pytest.raises(InputError, match="cannot be added to"):
+    with pytest.raises(InputError, match="cannot be extended"):
         append(tmp_path, text)
     assert (tmp_path / "lockml.toml").read_text() == text
 
@@ -53,7 +53,7 @@ def test_table_that_nothing_can_be_added_to_is_left_alone(tmp_path: Path) -> Non
 def test_file_that_is_there_is_named_with_the_command_that_adds_to_it(tmp_path: Path) -> None:
     file = tmp_path / "lockml.toml"
     file.write_text("[audit]\n")
-    with pytest.raises(InputError, match="is there already") as caught:
+    with pytest.raises(InputError, match="exists already") as caught:
         CliRunner().invoke(init, ["--fleet", str(file)], catch_exceptions=False)
     assert f"lockml audit init --append --fleet {file}" in str(caught.value.hint)
     assert file.read_text() == "[audit]\n"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from lockml.audit.findings import Changes, without_held
+from lockml.audit.findings import Changes, without_acknowledged
 from lockml.audit.model import RunResult, Unknown
 from lockml.audit.store.runs import Recorded
 from lockml.cli.audit.results import FORMATTERS
@@ -54,7 +54,7 @@ def test_new_errors_come_before_what_was_known_and_notes_are_left_out() -> None:
 
 def test_what_is_accepted_is_counted_where_a_target_is_in_order() -> None:
     result = make_result(NUMPY)
-    held = without_held(result, {NUMPY.fingerprint: "known"})
+    held = without_acknowledged(result, {NUMPY.fingerprint: "known"})
     assert lines(held) == ["here  in-order       1 accepted", "1 target: 1 in-order"]
 
 

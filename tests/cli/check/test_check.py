@@ -33,8 +33,8 @@ def check(folder: Path, *arguments: str, **variables: str) -> Outcome:
 def test_environment_in_order_exits_0(tmp_path: Path, environment: Path) -> None:
     outcome = check(tmp_path, "--path", str(environment))
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out.startswith(f"path {environment}: in order, as locked in pylock.toml\n")
-    assert "artifacts  RECORD equals the lock (2), 0 of them verified" in outcome.out
+    assert outcome.out.startswith(f"path {environment}: matches pylock.toml\n")
+    assert "artifacts  RECORD matches the lock (2), 0 of them verified" in outcome.out
     sha256 = hashlib.sha256((tmp_path / "pylock.toml").read_bytes()).hexdigest()
     assert f"lock       sha256:{sha256}\n" in outcome.out
 
@@ -49,7 +49,7 @@ def test_packages_that_are_not_verified_are_incomplete_where_that_is_required(
     (tmp_path / "pylock.toml").write_text(format_lock(hold_against(lock, verified(lock)).lock))
     outcome = check(tmp_path, "--path", str(environment), "--require-verified")
     assert outcome.code == 0
-    assert "artifacts  RECORD equals the lock (2), 2 of them verified" in outcome.out
+    assert "artifacts  RECORD matches the lock (2), 2 of them verified" in outcome.out
     assert check(tmp_path, "--path", str(environment), "--require-verified", "--level", "names").code == 2
 
 
@@ -103,7 +103,7 @@ def test_incomplete_exits_4(tmp_path: Path, environment: Path) -> None:
     (environment / "lib/python3.11/site-packages/numpy-1.26.4.dist-info/RECORD").unlink()
     outcome = check(tmp_path, "--path", "venv")
     assert outcome.code == 4
-    assert outcome.out.startswith("path venv: incomplete, so not known to be in order\n")
+    assert outcome.out.startswith("path venv: check incomplete: cannot confirm a match\n")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_engine_that_does_not_run_exits_4_in_one_sentence(tmp_path: Path, enviro
     assert outcome.code == 4
     assert outcome.err == (
         f"error: container engine at unix://{tmp_path}/none.sock: does not answer (No such file or directory)\n"
-        "hint: start the engine, or point DOCKER_HOST to where it listens\n"
+        "hint: start the engine, or set DOCKER_HOST to its address\n"
     )
     assert environment.is_dir()
 
@@ -180,9 +180,12 @@ def test_rule_of_the_configuration_accepts_drift_and_a_day_ends_it(tmp_path: Pat
         ('kind = "missing"', "has no reason"),
         ('reason = "x"', "would allow everything"),
         ('reason = "x"\nkind = "nope"', "has an unknown kind 'nope'"),
-        ('reason = "x"\nkind = "missing"\nuntil = "soon"', "is no date"),
+        ('reason = "x"\nkind = "missing"\nuntil = "soon"', "is not a date"),
         ('reason = "x"\nkinds = "missing"', "has no key 'kinds'"),
         ('reason = "x"\nname = 3', "its name is not a string"),
+        ('reason = "x"\nkind = "missing"\nname = ""', "its name is empty"),
+        ('reason = "x"\nkind = "missing"\nuntil = 20270131', "is not a date"),
+        ('reason = "x"\nkind = "missing"\ntargets = ["a"]', "its targets is not a string"),
     ],
 )
 def test_rule_that_cannot_be_meant_so_exits_2(tmp_path: Path, environment: Path, rule: str, problem: str) -> None:

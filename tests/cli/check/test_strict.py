@@ -49,7 +49,7 @@ def test_limit_exits_4_where_it_is_strict(
     outcome = check(tmp_path, "--path", str(environment), "--level", "files", *strict)
     assert outcome.code == code, outcome.out + outcome.err
     assert "application-code: 1 folders of the application's own code" in outcome.out
-    assert ("incomplete by --strict:" in outcome.out) is (code == 4)
+    assert ("check incomplete under --strict:" in outcome.out) is (code == 4)
 
 
 def test_strict_can_be_a_variable(tmp_path: Path, environment: Path) -> None:

@@ -42,6 +42,8 @@ def test_folder_without_configuration_has_no_options() -> None:
     [
         ("[compile", "is not TOML"),
         ("compile = 1", "is not a table of options"),
+        ("[complie]\npython = '3.11'", "lockml reads no table 'complie'"),
+        ("[cache]\ndir = '/tmp'", "lockml reads no table 'cache'"),
         ("[compile]\npyton = '3.11'", "lockml compile has no option 'pyton'"),
         ("[compile]\npython = 3.11", "python: is not a string"),
         ("[compile]\npre = 'yes'", "pre: is not true or false"),
@@ -68,7 +70,7 @@ def test_command_line_and_variables_win(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_fleet_in_lockml_toml_hides_no_options_of_pyproject(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[tool.lockml.cache]\n[tool.lockml.check]\nlevel = 'nonsense'\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.lockml.compile]\n[tool.lockml.check]\nlevel = 'nonsense'\n")
     (tmp_path / "lockml.toml").write_text('[audit]\nstore = "sqlite:///a.db"\n')
     outcome = run_lockml("check", "--path", ".", folder=tmp_path)
     assert (outcome.code, "nonsense" in outcome.err) == (2, True)

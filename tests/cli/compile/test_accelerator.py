@@ -162,7 +162,7 @@ def test_wheels_of_another_major_than_the_image_are_told_once(tmp_path: Path, ur
     image(tmp_path, "CUDA_VERSION=12.8.1")
     outcome = compiled(tmp_path, url, "--base-image", "archive:image.tar", asked="torch")
     assert outcome.code == 0
-    assert outcome.err.count("the image is of CUDA 12.8.1, and torch 2.11.0 is built for CUDA 13") == 1
+    assert outcome.err.count("the image has CUDA 12.8.1, and torch 2.11.0 is built for CUDA 13") == 1
 
 
 def test_cpu_images_deny_what_is_for_cuda(tmp_path: Path, url: str) -> None:

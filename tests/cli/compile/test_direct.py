@@ -110,7 +110,7 @@ def test_every_kind_of_source_is_locked_installed_and_checked(tmp_path: Path, ur
     checked = run_lockml("check", "--path", "env", folder=tmp_path)
     assert checked.code == 0, checked.out
     assert "names      8 of 8" in checked.out
-    assert "artifacts  RECORD equals the lock (6 of 8), " in checked.out
+    assert "artifacts  RECORD matches the lock (6 of 8), " in checked.out
     assert run_lockml("compile", "--check", *HERE, "--index-url", url, folder=tmp_path).code == 0
     assert "(unchanged)" in compiled(tmp_path, url).err
     with (tree / "pyproject.toml").open("a") as file:
@@ -152,7 +152,7 @@ def test_project_of_a_claiming_index_installs_with_stock_pip(tmp_path: Path, url
     assert "torch @ http://127.0.0.1" in written
     assert installed(tmp_path, "requirements.txt") == {"six==1.0", "torch==2.0+cu121"}
     checked = run_lockml("check", "--path", "env", folder=tmp_path)
-    assert (checked.code, "artifacts  RECORD equals the lock (2), " in checked.out) == (0, True), checked.out
+    assert (checked.code, "artifacts  RECORD matches the lock (2), " in checked.out) == (0, True), checked.out
     by_name = run_lockml("check", "--path", "env", "--level", "names", folder=tmp_path)
     assert by_name.code == 0, by_name.out
     refused = compiled(tmp_path, url, *named, "--upgrade", LOCKML_CACHE_DIR=str(tmp_path / "fresh"))
@@ -237,7 +237,7 @@ def test_dynamic_project_is_built_only_where_that_is_allowed(tmp_path: Path, url
     dynamic(tmp_path / "project", served)
     refused = compiled(tmp_path, url, "project/pyproject.toml")
     assert refused.code == 2
-    assert "project/pyproject.toml: its dependencies cannot be told" in refused.err
+    assert "project/pyproject.toml: its dependencies cannot be determined" in refused.err
     assert "--allow-build lib" in refused.err
     allowed = compiled(tmp_path, url, "project/pyproject.toml", "--allow-build", "lib")
     assert allowed.code == 0, allowed.err

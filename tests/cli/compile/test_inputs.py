@@ -16,7 +16,7 @@ SECRET = "hunter2 is the password"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project of this machine, beside a file that holds a secret."""
-    (tmp_path / "secret").write_text(f"# of somebody\n{SECRET}\n")
+    (tmp_path / "secret").write_text(f"# of another user\n{SECRET}\n")
     project = tmp_path / "project"
     project.mkdir()
     monkeypatch.chdir(project)
@@ -32,16 +32,34 @@ def refusal_of(*arguments: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["-r ../secret", "-c ../secret", "-r {outside}/secret", "-r link", "-r folder/secret"])
-def test_line_of_a_file_outside_the_project_is_not_quoted(project: Path, line: str) -> None:
-    """A file of the project may name it, as one from somebody else's branch that a build reads."""
+INCLUDES = ["-r ../secret", "-c ../secret", "-r {outside}/secret", "-r link", "-r folder/secret"]
+
+
+@pytest.mark.parametrize("line", INCLUDES)
+@pytest.mark.parametrize("ending", [".txt", ".in"])
+def test_line_of_a_file_outside_the_project_is_not_quoted(project: Path, line: str, ending: str) -> None:
+    """A file of the project may name it, as one from another person's branch that a build reads."""
+    (project.parent / "secret").rename(project.parent / f"secret{ending}")
+    (project / "link").symlink_to(f"../secret{ending}")
+    (project / "folder").symlink_to("..")
+    included = line.format(outside=project.parent).replace("secret", f"secret{ending}")
+    (project / "requirements.in").write_text(f"{included}\nsix>>1\n")
+    refusal = refusal_of("requirements.in")
+    assert "hunter2" not in refusal
+    assert f"secret{ending}:2: is not a line" in refusal.replace("link", f"secret{ending}")
+    assert "requirements.in:2: 'six>>1' is not a requirement" in refusal
+
+
+@pytest.mark.parametrize("line", INCLUDES)
+def test_word_of_a_file_that_may_be_a_secret_never_becomes_the_name_of_a_project(project: Path, line: str) -> None:
+    """An index would be asked for it."""
+    (project.parent / "secret").write_text("hunter2\n")
     (project / "link").symlink_to("../secret")
     (project / "folder").symlink_to("..")
-    (project / "requirements.in").write_text(line.format(outside=project.parent) + "\nsix>>1\n")
-    told = refusal_of("requirements.in")
-    assert "hunter2" not in told
-    assert "secret:2: is not a line" in told.replace("link", "secret")
-    assert "requirements.in:2: 'six>>1' is not a requirement" in told
+    (project / "requirements.in").write_text(line.format(outside=project.parent))
+    refusal = refusal_of("requirements.in")
+    assert "hunter2" not in refusal
+    assert "is outside the project, and its name does not end in .in or .txt" in refusal
 
 
 def test_input_that_is_a_link_out_of_the_project_is_not_quoted(project: Path) -> None:

@@ -2,6 +2,8 @@ import ast
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from lockml.cli.compile.command import command
 from lockml.cli.compile.options import CompileOptions, compile_options
 
@@ -40,6 +42,7 @@ def test_options_that_decide_nothing_of_a_result_that_holds_are_left_out_of_its_
     assert options_of("a.in", "--pre").decisive != plain
 
 
+@pytest.mark.slow
 def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all() -> None:
     takers: list[str] = []
     for module in PACKAGE.rglob("*.py"):

@@ -43,7 +43,7 @@ def test_parts_of_this_machine_are_told_in_a_note_of_their_kind() -> None:
         ),
         (
             TargetOptions(None, None, None, None, ("3.12-windows/amd64-10",)),
-            "--target '3.12-windows/amd64-10': one part too much: Windows has no oldest version to name",
+            "--target '3.12-windows/amd64-10': one part too many: Windows targets have no minimum version",
         ),
         (
             TargetOptions(None, None, None, None, ("a=3.12-macos/arm64", "a=3.11-macos/arm64")),

@@ -56,20 +56,20 @@ def test_each_drift_is_told_with_its_step_and_its_rule(folder: Path) -> None:
     outcome = run_lockml("dockerfile", "check", "--archive", "trainer.tar", "--level", "artifacts", folder=folder)
     assert (outcome.code, outcome.err) == (1, "")
     assert outcome.out == (
-        "archive trainer.tar: drift from pylock.toml: rebuild the image without what is not locked\n"
+        "archive trainer.tar: drift from pylock.toml: rebuild the image without the unlocked packages and files\n"
         "2 differences: 2 unexpected\n"
         "\n"
         "  unexpected attrs: not locked, found 1.0\n"
         f"    at   {SITE}/attrs-1.0.dist-info\n"
         "    by   Dockerfile:8: RUN pip install --no-cache-dir attrs\n"
-        "    rule LK101 unlocked-install (ignored here): A package is installed that no lock pins.\n"
+        "    rule LK101 unlocked-install (ignored here): An installed package is not pinned by a lock.\n"
         "    fix  rebuild the image without it; or add attrs to the inputs and compile again\n"
         "\n"
         "  unexpected six: not locked, found 1.0\n"
         f"    at   {SITE}/six-1.0.dist-info\n"
         "    by   Dockerfile:2: RUN pip install --no-cache-dir --index-url https://packages.example/simple "
         "six, through Dockerfile:6: COPY --from=build /opt/venv /opt/venv\n"
-        "    rule LK101 unlocked-install: A package is installed that no lock pins.\n"
+        "    rule LK101 unlocked-install: An installed package is not pinned by a lock.\n"
         "    fix  rebuild the image without it; or add six to the inputs and compile again\n"
     )
 

@@ -36,7 +36,7 @@ def test_findings_exit_1(folder: Path) -> None:
     done = lint(folder)
     assert done.code == 1
     assert "Dockerfile:2:5: error LK101 unlocked-install: scikit-learn" in done.out
-    assert done.out.endswith("1 error, 2 warnings; --fix ends 3 of them\n")
+    assert done.out.endswith("1 error, 2 warnings; --fix fixes 3 of them\n")
 
 
 def test_clean_file_exits_0(folder: Path) -> None:

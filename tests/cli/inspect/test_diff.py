@@ -81,8 +81,8 @@ def test_folder_and_a_changed_copy_of_it_differ_by_their_bytes(tmp_path: Path) -
     core.write_bytes(core.read_bytes()[::-1])
     outcome = diff(tmp_path, f"path:{prefix}", f"path:{tmp_path / 'other'}", "--exit-code")
     assert outcome.code == 1, outcome.err
-    assert f"changed  {core} ({core.stat().st_size} bytes, others" in outcome.out
-    assert "files      numpy 1.26.4: the same version with other files" in outcome.out
+    assert f"changed  {core} ({core.stat().st_size} bytes, changed" in outcome.out
+    assert "files      numpy 1.26.4: same version, different files" in outcome.out
 
 
 def test_subject_beside_a_lock_is_a_check_in_either_order(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_subject_beside_a_lock_is_a_check_in_either_order(tmp_path: Path) -> Non
     outcome = diff(tmp_path, "pylock.toml", f"path:{prefix}", "--exit-code")
     assert outcome.code == 1
     assert outcome.out.startswith(f"lock pylock.toml -> path {prefix}: 1 package differs\n")
-    assert "files      numpy 1.26.4: the same version with other files" in outcome.out
+    assert "files      numpy 1.26.4: same version, different files" in outcome.out
     turned = diff(tmp_path, f"path:{prefix}", "pylock.toml", "--exit-code")
     assert (turned.code, turned.out.splitlines()[0]) == (
         1,

@@ -106,3 +106,15 @@ def test_lock_of_another_tool_and_no_lock_are_told(tmp_path: Path) -> None:
     (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "other"\npackages = []\n')
     outcome = outdated(tmp_path, "--target", "3.11-linux/amd64-glibc-2.36")
     assert (outcome.code, "All 0 locked packages are the newest release" in outcome.err) == (0, True)
+
+
+@pytest.mark.parametrize("option", [[], ["--no-pre"]])
+def test_pre_release_is_newer_where_there_is_nothing_else_unless_the_lock_refuses_it(
+    tmp_path: Path, url: str, served: Served, option: list[str]
+) -> None:
+    """The stable release that is locked was taken off the index since."""
+    (tmp_path / "requirements.in").write_text("six\n")
+    assert run_lockml("compile", *TARGET, *option, "--index-url", url, folder=tmp_path).code == 0
+    served.pages["six"].clear()
+    served.wheel("six", "2.0b1")
+    assert ("2.0b1" in outdated(tmp_path).out) == (not option)

@@ -32,7 +32,7 @@ def test_values_are_mappings_lists_and_texts() -> None:
         (b"a: 1\nb: 2\na: 3\n", r"x\.yml:3: has 'a' twice"),
         (b"a: 1\n---\nb: 2\n", "has a second document"),
         (b"<<: {a: 1}\n", "has the key '<<'"),
-        (b"? [a]\n: 1\n", "has a key that is no text"),
+        (b"? [a]\n: 1\n", "has a key that is not a text"),
         (b"~: 1\n", "has the key '~'"),
         (b"a: [\n", r"x\.yml:2: is not YAML"),
         (b"\xff\xfe", "is not UTF-8"),
@@ -61,6 +61,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_parsing_what_was_written_gives_the_same(value: object) -> None:
     written = yaml.safe_dump(value, allow_unicode=True, default_style='"')

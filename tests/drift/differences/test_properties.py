@@ -1,5 +1,6 @@
 """Any two environments: nothing is lost, nothing is made up, and nothing raises."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def reported(found: Difference) -> set[tuple[str, str]]:
     return {(each.kind, each.path) for group in found.groups for each in group.changes}
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(FILES, FILES)
 def test_files_that_differ_are_those_that_are_told(one: dict[str, bytes], two: dict[str, bytes]) -> None:
@@ -36,6 +38,7 @@ def test_files_that_differ_are_those_that_are_told(one: dict[str, bytes], two: d
     assert not found.problems
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(FILES, LINKS, FILES, LINKS)
 def test_links_of_any_kind_end_and_nothing_differs_from_itself(

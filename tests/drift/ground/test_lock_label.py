@@ -58,4 +58,6 @@ def test_another_label_is_a_remark_where_the_drift_of_the_package_is_accepted() 
 def test_label_that_is_no_digest_is_a_remark_whatever_else_differs() -> None:
     report = report_of("1.2\x1b[31m", without(in_order(), "numpy"))
     assert [each.kind for each in report.drifts] == ["missing"]
-    assert "which is no digest of a lock" in next(each.text for each in report.remarks if each.subject == LOCK_LABEL)
+    assert "which is not the digest of a lock" in next(
+        each.text for each in report.remarks if each.subject == LOCK_LABEL
+    )

@@ -107,5 +107,5 @@ def test_environment_whose_python_was_not_copied_along_says_where_it_leads(syste
     report = compare(lock, taken, level="names", file="pylock.toml")
     assert (report.drifts, report.exit_code) == ((), 4)
     assert [(each.path, each.reason) for each in report.problems] == [
-        ("/opt/venv", f"its python leads to {gone}, which is not there")
+        ("/opt/venv", f"its python leads to {gone}, which does not exist")
     ]

@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -165,3 +166,29 @@ def test_metadata_of_megabytes_are_read_in_time_that_grows_with_them(line: str) 
     with suppress(MetadataError):
         parse(f"Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\n{line}\n")
     assert time.process_time() - began < 15
+
+
+@pytest.mark.parametrize(
+    ("text", "installed"), [("numpy>=1.x", True), ("numpy>=1.x; os_name == 'a'", True), ("numpy>=1.x; os_name", False)]
+)
+def test_old_pip_is_said_to_install_only_what_it_could_read(text: str, installed: bool) -> None:
+    """Before packaging 22 any text was a version, and no other marker was one than now."""
+    try:
+        (unread,) = parse(metadata_text("my-pkg", "1.0", [text])).unread_dist
+        fault = unread.fault
+    except MetadataError as error:
+        fault = str(error)
+    assert ("pip before 24.1 installs the release" in fault) == installed
+
+
+def test_long_requirements_are_not_kept() -> None:
+    """An index could fill the memory with the texts of a cache that counts its entries alone."""
+    extras = ",".join(["x"] * 30_000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(40):
+            parse(metadata_text("my-pkg", "1.0", [f"a[{extras}]; os_name == '{number}'"]))
+        assert tracemalloc.get_traced_memory()[0] - before < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -2,11 +2,15 @@ import gzip
 import io
 import random
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lockml.index.distributions.sdist import find_in_front, read_sdist_metadata
 from lockml.index.model import DynamicMetadataError, MetadataError
@@ -114,12 +118,21 @@ def test_sdist_is_refused_when_a_later_entry_takes_the_place_of_its_pkg_info(
     assert not isinstance(caught.value, DynamicMetadataError)
 
 
+def test_sdist_is_read_no_further_than_its_second_pkg_info_that_differs() -> None:
+    """So no more than two of them are held, whatever their size."""
+    noise = random.Random(5).randbytes(1 << 20)
+    content = io.BytesIO(make_tar(entry(NAME, TEXT.encode()), entry(NAME, b"other"), entry("pkg-1.0/big", noise)))
+    with pytest.raises(MetadataError, match="PKG-INFO that differ"):
+        read_sdist_metadata(content, "pkg-1.0.tar.gz")
+    assert content.tell() <= 1 << 17
+
+
 def test_zip_is_refused_when_it_has_two_pkg_info() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(NAME, TEXT)
         archive.writestr(f"./{NAME}", "other")
-    with pytest.raises(MetadataError, match="2 PKG-INFO that differ"):
+    with pytest.raises(MetadataError, match="PKG-INFO that differ"):
         read(out.getvalue(), "pkg-1.0.zip")
 
 
@@ -137,7 +150,10 @@ def _behind_the_end() -> bytes:
     [
         (_behind_the_end, "behind its end"),
         (lambda: make_tar(entry("pkg-1.0/a/../PKG-INFO", b"x")), "leads out of its folder"),
-        (lambda: make_tar(entry("pkg-1.0", type=tarfile.SYMTYPE, linkname="/etc")), "a link stands for its folder"),
+        (
+            lambda: make_tar(entry("pkg-1.0", type=tarfile.SYMTYPE, linkname="/etc")),
+            "place of its folder",
+        ),
         (lambda: make_tar(entry("a", b"x", type=tarfile.GNUTYPE_SPARSE)), "sparse"),
         (lambda: make_tar(entry("a", b"x", pax_headers={"GNU.sparse.name": "b"})), "sparse"),
     ],
@@ -201,3 +217,97 @@ def test_front_of_many_gzip_files_takes_time_that_grows_with_its_length() -> Non
     began = time.process_time()
     assert find_in_front(front, "pkg-1.0.tar.gz") is None
     assert time.process_time() - began < 5  # 0.1 where each file costs what it has, 25 where each costs all behind it
+
+
+def header(name: bytes, kind: bytes = b"0", size: int = 0, link: bytes = b"", magic: bytes = b"ustar\x0000") -> bytes:
+    """Return the header of an entry, whatever no writer would write."""
+    block = bytearray(512)
+    for start, text in ((0, name[:100]), (100, b"0000644\0"), (124, b"%011o\0" % size), (136, b"00000000000\0")):
+        block[start : start + len(text)] = text
+    block[156:157], block[157 : 157 + len(link)], block[257:265] = kind, link, magic
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def with_content(name: bytes, content: bytes, kind: bytes = b"0", link: bytes = b"") -> bytes:
+    return header(name, kind, len(content), link) + content + bytes(-len(content) % 512)
+
+
+def long_name(name: bytes, kind: bytes) -> bytes:
+    """Return what stands before an entry to name it: as GNU does (L), or pax (x)."""
+    if kind == b"L":
+        return with_content(b"././@LongLink", name + b"\0", b"L")
+    length = len(b" path=" + name + b"\n")
+    record = b"%d path=%s\n" % (length + len(str(length + 2)), name)
+    return with_content(b"pax", record, b"x")
+
+
+FIRST = with_content(NAME.encode(), TEXT.encode())
+OTHER = b"Name: other\n"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        with_content(b"pkg-1.0/PKG-INFO/", OTHER),
+        with_content(b"pkg-1.0/PKG-INFO/", OTHER, b"7"),
+        long_name(b"pkg-1.0/PKG-INFO/", b"x") + with_content(b"a", OTHER),
+        long_name(b"pkg-1.0/PKG-INFO//", b"L") + with_content(b"a", OTHER),
+        long_name(NAME.encode(), b"x") + long_name(b"a", b"x") + long_name(b"b", b"L") + with_content(b"c", OTHER),
+        with_content(b"pkg-1.0/old/", with_content(NAME.encode(), OTHER), b"\0"),
+        long_name(b"", b"x") + with_content(NAME.encode(), OTHER),
+        with_content(b"pkg-1.0\\PKG-INFO", OTHER),
+        with_content(b"pkg-1.0/pkg-info", OTHER),
+        header(b"pkg-1.0/link", b"2", link=b".") + with_content(b"pkg-1.0/link/PKG-INFO", OTHER),
+        header(b"pkg-1.0/link", b"2", link=b"PKG-INFO") + with_content(b"pkg-1.0/./link", OTHER),
+        header(b"pkg-1.0/hard", b"1", link=NAME.encode()) + with_content(b"pkg-1.0/hard", OTHER),
+        header(b"pkg-1.0/hard", b"1", link=NAME.encode()) + with_content(b"pkg-1.0/HARD/", OTHER),
+        header(b"a/b/link", b"2", link=b"../../pkg-1.0") + with_content(b"a/b/link/sub/../PKG-INFO", OTHER),
+    ],
+)
+def test_sdist_is_refused_when_an_odd_entry_may_write_its_pkg_info(second: bytes) -> None:
+    """Trailing slashes, old directories with content, names named twice, and links that are written through."""
+    with pytest.raises(MetadataError):
+        read(gzip.compress(FIRST + second))
+
+
+NAMES = ["pkg-1.0", "pkg-1.0/", "PKG-INFO", NAME, f"{NAME}/", f"./{NAME}", "pkg-1.0/l", "pkg-1.0/l/PKG-INFO"]
+names = st.sampled_from([name.encode() for name in (*NAMES, "pkg-1.0/l/", "pkg-1.0/d", "pkg-1.0/d/x", "d/l/PKG-INFO")])
+contents = st.sampled_from([TEXT.encode(), OTHER, b"", FIRST, with_content(NAME.encode(), OTHER)])
+
+
+@st.composite
+def odd_entries(draw: st.DrawFn) -> bytes:
+    """Return an entry with what may stand before it; its kind, name, link and content are any."""
+    before = b"".join(
+        long_name(draw(names), draw(st.sampled_from([b"L", b"x"]))) for _ in range(draw(st.sampled_from([0, 0, 1, 2])))
+    )
+    kind = draw(st.sampled_from([b"0", b"0", b"0", b"\0", b"1", b"2", b"5", b"7", b"Z"]))
+    link = draw(st.sampled_from([b".", b"PKG-INFO", NAME.encode(), b"pkg-1.0/l", b"d", b"../pkg-1.0"]))
+    content = draw(contents) if kind not in b"12" else b""
+    return before + with_content(draw(names), content, kind, link)
+
+
+def unpacked(plain: bytes, where: Path) -> set[bytes] | None:
+    """Return the PKG-INFO on top as Python unpacks it, None where it cannot."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(plain)) as archive:
+            archive.extractall(where, filter="data")
+    except (tarfile.TarError, OSError, KeyError, RecursionError):
+        return None
+    tops = [where, *(path for path in where.iterdir() if path.is_dir())]
+    return {(top / "PKG-INFO").read_bytes() for top in tops if (top / "PKG-INFO").is_file()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(odd_entries(), max_size=4), st.integers(0, 4))
+def test_pkg_info_that_is_read_is_the_one_that_python_unpacks(entries: list[bytes], place: int) -> None:
+    plain = b"".join([*entries[:place], FIRST, *entries[place:]])
+    try:
+        found = read(gzip.compress(plain, 1))
+    except MetadataError:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        written = unpacked(plain + bytes(1024), Path(folder))
+    assert written is None or written == {found}

@@ -149,7 +149,7 @@ def test_redirect_from_https_to_http_is_refused(hosts: tuple[str, ...]) -> None:
     http = HttpClient(transport=MadeTransport(lambda _: moved), pause=0, insecure_hosts=hosts)
     with pytest.raises(PackageIndexError, match=r"redirects to http://cdn\.example/b, which is not secured") as caught:
         http.get("https://index.example/a")
-    assert str(caught.value.hint) == "if that has to be, give --allow-insecure-host cdn.example"
+    assert str(caught.value.hint) == "if that is intended, use --allow-insecure-host cdn.example"
 
 
 @pytest.mark.parametrize("host", ["CDN.example", "cdn.example:80"])

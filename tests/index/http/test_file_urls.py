@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lockml.index.http.file_urls import LocalFile, file_url, list_files, read_local, read_range
+from lockml.index.http.file_urls import LocalFile, expand_home, file_url, list_files, read_local, read_range
 
 
 def test_address_is_that_of_the_path_as_the_folder_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,6 +12,11 @@ def test_address_is_that_of_the_path_as_the_folder_sees_it(tmp_path: Path, monke
     assert file_url("wheels", tmp_path) == f"{tmp_path.as_uri()}/wheels"
     assert file_url("~/wheels", tmp_path / "other") == f"{tmp_path.as_uri()}/home/wheels"
     assert file_url("/srv/a b", tmp_path) == "file:///srv/a%20b"
+
+
+def test_home_of_nobody_is_no_error(tmp_path: Path) -> None:
+    assert expand_home("~nouser-of-lockml/x.whl") == Path("~nouser-of-lockml/x.whl")
+    assert file_url("~nouser-of-lockml/x.whl", tmp_path) == f"{tmp_path.as_uri()}/~nouser-of-lockml/x.whl"
 
 
 def test_folder_lists_its_files_sorted_and_no_folders(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_public_index_does_not_learn_a_private_name_after_a_refusal() -> None:
     served = serving(corp=["1.0"], public=["2.0"])
     with index_of(served, at(PRIVATE), at(PUBLIC)) as index:
         found = index.elsewhere(PKG)
-    words = f"{PUBLIC} (to take it from there: --index public={PUBLIC} --index-only public=pkg)"
+    words = f"{PUBLIC} (to use it: --index public={PUBLIC} --index-only public=pkg)"
     assert (found.asked, found.others, found.unasked) == ((PRIVATE,), (), (words,))
     assert hosts(served) == ["corp.example"]
 
@@ -233,3 +233,13 @@ def test_index_that_says_nothing_is_not_waited_for() -> None:
     finally:
         silent.set()
         pool.shutdown()
+
+
+def test_requests_for_warnings_are_bounded() -> None:
+    sources: list[str] = []
+    names = [canonicalize_name(f"pkg-{number}") for number in range(700)]
+    firsts = {name: Project(name=name, index_url=f"{PRIVATE}/", releases={}) for name in names}
+    with ThreadPoolExecutor(1) as pool:
+        reader = ElsewhereReader([at(PRIVATE), at(PUBLIC)], lambda *asked: sources.append(asked[2]), pool, patience=9)
+        assert list(reader.begin(firsts, dict.fromkeys(names, (f"{PUBLIC}/",)))()) == []
+    assert (sources.count("either"), sources.count("cache")) == (500, 200)

@@ -1,5 +1,6 @@
 """Names of files, in order, and which releases they belong to."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
@@ -19,6 +20,7 @@ _names = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_names | st.text("my-lib_1.0/\n", max_size=12), max_size=12))
 @example(["my_lib-1.0-py3-none-any.whl", "my_lib-1.0.tar.gz", "my-lib-1.0.zip", "my_lib-1.0.0-py3-none-any.whl"])
 def test_files_that_begin_alike_are_grouped_as_each_by_itself(filenames: list[str]) -> None:

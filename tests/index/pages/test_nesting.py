@@ -18,6 +18,7 @@ def test_what_is_not_deep_stays(value: object) -> None:
     assert without_deep_values(text) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", ["[", '{"a":'])
 def test_what_is_deep_is_cut_out(begin: str) -> None:
     end = "]" if begin == "[" else "}"

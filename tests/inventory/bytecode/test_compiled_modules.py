@@ -33,7 +33,7 @@ from tests.made.wheels import compiled_module
 
 CACHE = f"{SITE}/model/__pycache__/__init__.cpython-311.pyc"
 OTHERS = f"{SITE}/pip/__pycache__"
-NOT_LOADED = "compiled modules are not of the sources beside them, and Python does not load them"
+NOT_LOADED = "compiled modules do not match the sources next to them, but Python does not load them"
 
 
 class Comparison:
@@ -168,6 +168,7 @@ STALE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", [IMAGE, LATER, STARTED])
 @pytest.mark.parametrize("content", STALE)
 def test_module_that_python_does_not_load_is_counted_once_and_never_drift(content: bytes, origin: Origin) -> None:

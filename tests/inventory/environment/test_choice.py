@@ -37,7 +37,7 @@ def test_environment_off_the_path_is_checked_and_said_when_it_has_what_is_locked
     """A /opt/venv that the PATH does not have gave 66 times missing."""
     report = check(both(), start(PATH="/srv/venv/bin"))
     assert (report.environment.prefix, found(report), report.exit_code) == ("/opt/venv", [], 0)
-    assert "/opt/venv is checked: it has locked packages, and /srv/venv, which comes first, has none" in notes(report)
+    assert "checking /opt/venv: it has locked packages; /srv/venv, which comes first, has none" in notes(report)
     assert report.others == ("/srv/venv",)
 
 

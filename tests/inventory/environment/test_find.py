@@ -194,7 +194,7 @@ PYPY_LINKS = {
 def test_pypy_is_said_not_to_be_supported(runtime: Runtime) -> None:
     """Nothing but another subject helps, so it is no incomplete result."""
     tree = MemoryTree({**PYPY, "/venv/pyvenv.cfg": b"home = /opt/pypy/bin\nversion = 3.10.14\n"}, links=PYPY_LINKS)
-    with pytest.raises(NotFoundError, match="it is PyPy, and lockml checks environments of CPython alone"):
+    with pytest.raises(NotFoundError, match="it is PyPy, and lockml only checks CPython environments"):
         take_inventory(tree, Subject(kind="image", name="i"), runtime)
 
 

@@ -72,6 +72,7 @@ def test_archive_of_another_name_is_none(name: str) -> None:
     assert found(check(on_debian({**debian(), f"/usr/lib/{name}": b""}))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "folder", "place"),
     [

@@ -27,7 +27,7 @@ def sentence(files: dict[str, bytes], *command: str, links: dict[str, str] | Non
 )
 def test_archive_that_python_runs_is_named(content: bytes, kind: str) -> None:
     for command in (("/app/x",), ("python3", "x"), ("./x",)):
-        assert sentence({"/app/x": content}, *command).startswith(f"/app/x: it is {kind},")
+        assert sentence({"/app/x": content}, *command).startswith(f"/app/x: it is {kind} with")
 
 
 @pytest.mark.parametrize(("sign", "tool"), [(b"_MEIPASS2", "PyInstaller"), (b"NUITKA_ONEFILE", "Nuitka")])
@@ -38,7 +38,7 @@ def test_frozen_program_is_named(sign: bytes, tool: str) -> None:
 def test_shim_of_pyenv_is_named_with_what_it_may_start() -> None:
     files = {"/p/shims/python": SHIM, "/p/versions/3.11.9/bin/python": b"\x7fELF"}
     told = sentence(files, path="/p/shims:/bin")
-    assert told == "/p/shims/python: it is a shim of pyenv, which looks for a Python when it is started: 3.11.9"
+    assert told == "/p/shims/python: it is a shim of pyenv, which selects a Python when it is started: 3.11.9"
 
 
 @pytest.mark.parametrize("content", [b"#!/bin/sh\nexec python3 x", b"\x7fELF", b"PK\x03\x04 META-INF", b""])

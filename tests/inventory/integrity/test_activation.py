@@ -9,7 +9,7 @@ from tests.drift.subjects import in_order
 from tests.made.trees import MemoryTree
 
 SCRIPT = "/opt/venv/bin/activate"
-TOLD = "shells run them to activate the environment: activate"
+TOLD = "no venv, virtualenv or uv that lockml knows writes them: activate"
 TEMPLATE = f"{LIBRARY}/venv/scripts/common/activate"
 PLAIN = b"VIRTUAL_ENV=__VENV_DIR__\nexport VIRTUAL_ENV\nPATH=$VIRTUAL_ENV/__VENV_BIN_NAME__\nPS1=__VENV_PROMPT__$PS1\n"
 QUOTED = b'VIRTUAL_ENV="__VENV_DIR__"\nPATH="$VIRTUAL_ENV/__VENV_BIN_NAME__"\nPS1="__VENV_PROMPT__${PS1:-}"\n'
@@ -40,6 +40,7 @@ def test_script_of_the_library_s_own_template_is_usual(template: bytes, content:
     assert (found(report), TOLD in notes(report)) == ([], False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "content"),
     [

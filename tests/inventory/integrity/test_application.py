@@ -7,7 +7,7 @@ from tests.drift.checks import IMAGE, STARTED, check, found, limits, notes, star
 from tests.drift.subjects import in_order
 from tests.made.trees import MemoryTree
 
-TOLD = "modules of the application changed after the start, and no lock has them"
+TOLD = "modules of the application changed after the start, and no lock covers them"
 
 
 @pytest.mark.parametrize(

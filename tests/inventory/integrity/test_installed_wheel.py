@@ -91,14 +91,14 @@ def test_scripts_and_data_that_were_not_copied_with_the_packages_are_faults() ->
     (distribution,) = inventory.environment.distributions
     found = read_installed_wheel(tree, inventory.environment, distribution)
     assert isinstance(found, Refused)
-    assert [fault.partition(" ")[2] for fault in found.faults] == ["is not there"] * 4  # its scripts and data
+    assert [fault.partition(" ")[2] for fault in found.faults] == ["is missing"] * 4  # its scripts and data
 
 
 @pytest.mark.parametrize(
     "path", [f"{SITE}/flash_attn_cuda.so", "/opt/venv/share/flash/table.bin", "/opt/venv/bin/flash-sh"]
 )
 def test_file_with_other_bytes_than_record_says_is_a_fault(path: str) -> None:
-    assert refused({**by_pip(), path: b"#!/bin/sh\ntampered"}) == f"{path} has other bytes than its RECORD says"
+    assert refused({**by_pip(), path: b"#!/bin/sh\ntampered"}) == f"{path} does not match its RECORD"
 
 
 def test_script_of_an_entry_point_that_does_more_is_a_fault() -> None:
@@ -108,7 +108,7 @@ def test_script_of_an_entry_point_that_does_more_is_a_fault() -> None:
 
 def test_file_that_is_gone_is_a_fault() -> None:
     files = {path: content for path, content in by_pip().items() if not path.endswith("cuda.so")}
-    assert refused(files) == f"{SITE}/flash_attn_cuda.so is not there"
+    assert refused(files) == f"{SITE}/flash_attn_cuda.so is missing"
 
 
 def test_file_that_cannot_be_read_is_no_fault_of_the_build() -> None:
@@ -121,7 +121,7 @@ def test_file_that_cannot_be_read_is_no_fault_of_the_build() -> None:
     ("change", "fault"),
     [
         ({"flash_attn_cuda.so": ("", "")}, "'flash_attn_cuda.so' has no hash"),
-        ({"flash_attn_cuda.so": ("sha256=x", "12")}, "has other bytes than its RECORD says"),
+        ({"flash_attn_cuda.so": ("sha256=x", "12")}, "does not match its RECORD"),
     ],
 )
 def test_record_that_proves_nothing_is_a_fault(change: Mapping[str, tuple[str, str]], fault: str) -> None:
@@ -131,7 +131,7 @@ def test_record_that_proves_nothing_is_a_fault(change: Mapping[str, tuple[str, s
 def test_record_with_a_path_that_leads_out_is_a_fault() -> None:
     files = by_pip()
     record = files[f"{DIST_INFO}/RECORD"] + b"../../../../../etc/passwd,,\r\n"
-    assert "leads out of the environment" in refused({**files, f"{DIST_INFO}/RECORD": record})
+    assert "leads outside the environment" in refused({**files, f"{DIST_INFO}/RECORD": record})
 
 
 def test_distribution_without_a_record_is_a_fault() -> None:
@@ -143,12 +143,12 @@ def test_distribution_without_a_record_is_a_fault() -> None:
 @pytest.mark.parametrize(
     ("wheel", "fault"),
     [
-        (b"Wheel-Version: 1.0\n", "does not say which tags"),
-        (b"Tag: py3\n", "does not say which tags"),
-        (b"Tag: py3-none-any\nTag: cp311-cp311-linux_x86_64\n", "has tags that no one wheel can have"),
-        (b"".join(b"Tag: a%d-b%d-c%d\n" % (n, n, n) for n in range(999)), "has tags that no one wheel can have"),
-        (b"".join(b"Tag: py3-none-platform%d\n" % n for n in range(99)), "more tags than the name of a file can hold"),
-        (b"Tag: py3-none-any/..\n", "is not that of a wheel"),
+        (b"Wheel-Version: 1.0\n", "does not name the tags"),
+        (b"Tag: py3\n", "does not name the tags"),
+        (b"Tag: py3-none-any\nTag: cp311-cp311-linux_x86_64\n", "has tags that no single wheel can have"),
+        (b"".join(b"Tag: a%d-b%d-c%d\n" % (n, n, n) for n in range(999)), "has tags that no single wheel can have"),
+        (b"".join(b"Tag: py3-none-platform%d\n" % n for n in range(99)), "more tags than a file name can hold"),
+        (b"Tag: py3-none-any/..\n", "WHEEL is invalid"),
     ],
 )
 def test_wheel_file_without_the_tags_of_a_wheel_is_a_fault(wheel: bytes, fault: str) -> None:
@@ -166,7 +166,7 @@ def test_wheel_that_needs_more_than_any_does_is_a_fault() -> None:
     """All of it would stand in the lock."""
     made = make_wheel("flash-attn", "2.6.3", [f"p{number}" for number in range(1001)], files={"a.py": b""})
     assert refused({**venv_files(), **installed_files(made, SITE)}) == (
-        "it says that it needs 1001 projects, which no wheel does"
+        "it says that it needs 1001 projects, more than any wheel does"
     )
 
 

@@ -105,8 +105,8 @@ def test_deleted_dist_info_is_missing_and_its_files_are_unattributed() -> None:
         ("evil.pth", b" import os\n", "unattributed-file", "it adds folders to the import path"),
         ("sitecustomize.py", b"", "unattributed-file", "Python runs it at every start"),
         ("usercustomize.abi3.so", b"", "unattributed-file", "Python runs it at every start"),
-        ("evil.pyc", b"", "bytecode", "a compiled module whose source is not there"),
-        ("evil.py", b"", "unattributed-file", "nothing that is installed accounts for it"),
+        ("evil.pyc", b"", "bytecode", "a compiled module without its source"),
+        ("evil.py", b"", "unattributed-file", "no installed package accounts for it"),
     ],
 )
 def test_loose_file_is_told_as_what_python_makes_of_it(name: str, content: bytes, kind: str, said: str) -> None:

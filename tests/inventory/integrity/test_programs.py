@@ -11,7 +11,7 @@ from tests.made.wheels import generated_script
 @pytest.mark.parametrize("name", ["tool", "uvicorn", "evil.sh", "aws", "gunicorn3"])
 def test_program_that_no_distribution_brought_is_a_note(name: str) -> None:
     report = check({**in_order(), f"/opt/venv/bin/{name}": b"#!/bin/sh\n"})
-    assert (found(report), f"1 programs in /opt/venv/bin that no distribution brought: {name}" in notes(report)) == (
+    assert (found(report), f"1 programs in /opt/venv/bin that no distribution installed: {name}" in notes(report)) == (
         [],
         True,
     )
@@ -27,7 +27,7 @@ def test_program_that_every_environment_has_is_none(name: str) -> None:
 
 def test_many_programs_are_one_note() -> None:
     files = {**in_order(), **{f"/opt/venv/bin/tool{n}": b"" for n in range(9)}}
-    assert "9 programs in /opt/venv/bin that no distribution brought: tool0, tool1, tool2, tool3, tool4, …" in notes(
+    assert "9 programs in /opt/venv/bin that no distribution installed: tool0, tool1, tool2, tool3, tool4, …" in notes(
         check(files)
     )
 
@@ -54,7 +54,7 @@ def test_script_whose_interpreter_is_gone_is_a_note() -> None:
     files = {**in_order(), "/opt/venv/bin/model-cli": generated_script("model", "/build/venv/bin/python3")}
     report = check(files)
     assert found(report) == []
-    assert "/opt/venv/bin/model-cli: its interpreter /build/venv/bin/python3 is not there" in notes(report)
+    assert "/opt/venv/bin/model-cli: its interpreter /build/venv/bin/python3 does not exist" in notes(report)
 
 
 def test_script_whose_interpreter_is_another_one_is_drift() -> None:

@@ -142,7 +142,7 @@ def with_library(*names: str, origins: dict[str, Origin] | None = None) -> Memor
 def test_standard_module_hidden_by_the_image_is_a_note() -> None:
     report = check(with_library("types.py", origins={"/": IMAGE, "/app": LATER}), start(folder="/app"))
     assert found(report) == []
-    assert "/app/types.py: it has the name of a module of the standard library" in notes(report)
+    assert "/app/types.py: it has the name of a standard library module" in notes(report)
 
 
 def test_standard_module_hidden_since_the_start_is_shadowed() -> None:

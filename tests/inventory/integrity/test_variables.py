@@ -25,6 +25,7 @@ def with_variables(
     return settings_of(check(files or in_order(), start(**variables), level=level))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("name", "value"),

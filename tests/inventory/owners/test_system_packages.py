@@ -110,7 +110,7 @@ def test_lists_of_conda_speak_for_no_other_environment(used: PythonEnvironment) 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"name": 1}', b'{"files": [1]}', b"\xff"])
 def test_list_of_conda_that_cannot_be_read_is_told(content: bytes) -> None:
     files = {f"{CONDA}/conda-meta/x.json": content}
-    with pytest.raises(UnreadableError, match="not a package list of conda"):
+    with pytest.raises(UnreadableError, match="not a conda package list"):
         listed(files, environment(CONDA, f"{CONDA}/bin/python3.11"))
 
 

@@ -31,7 +31,7 @@ def test_what_fits_says_nothing() -> None:
 def test_base_image_of_another_major_is_a_warning() -> None:
     image = BaseImage(reference="cuda:12.8", layers=LAYERS, cuda="12.8.1")
     (text,) = refuse_misfits(lock("torch==2.9.1+cu130", image=image), NOTHING_DECLARED, "pylock.toml")
-    assert text.startswith("the image is of CUDA 12.8.1, and torch 2.9.1+cu130 is built for CUDA 13")
+    assert text.startswith("the image has CUDA 12.8.1, and torch 2.9.1+cu130 is built for CUDA 13")
 
 
 def test_wheel_for_another_torch_than_the_image_brings_is_refused() -> None:

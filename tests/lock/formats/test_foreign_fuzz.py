@@ -59,6 +59,7 @@ def test_changed_yaml_is_a_lock_or_an_error(named: tuple[str, dict[str, Any]], d
     read(as_yaml(changed(named[1], data)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=20)), max_size=8), st.sampled_from(["\n", "\r", " "])

@@ -78,6 +78,7 @@ def read_and_select(content: bytes, beside: bytes | None) -> None:
             usable_files(package, make_target())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", FIXTURES)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
@@ -94,6 +95,7 @@ def test_changed_lock_is_a_lock_or_a_lock_error(fixture: str, data: st.DataObjec
         read_and_select(content.encode(), pyproject.read_bytes() if pyproject.exists() else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", FIXTURES)
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())

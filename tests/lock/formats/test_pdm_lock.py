@@ -30,6 +30,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize(("name", "oracle", "choice"), CASES, ids=[f"{name}-{oracle}" for name, oracle, _ in CASES])
 def test_selection_is_what_pdm_exports(name: str, oracle: str, choice: Choice, target: Target) -> None:

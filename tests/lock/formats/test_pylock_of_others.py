@@ -8,6 +8,7 @@ from tests.made.foreign_locks import Case, cases, read_foreign, selected
 CASES = [case for case in cases("uv", "pylock.toml") if case.choice == Choice()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_selection_is_what_uv_exports(case: Case) -> None:
     assert read_foreign(case.file).format == "pylock.toml"

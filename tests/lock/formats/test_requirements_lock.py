@@ -192,6 +192,7 @@ def test_broken_pylock_stays_one() -> None:
         read('lock-version = "1.0"\n[[packages]]\nname = "a\n')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -58,6 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("read")
 
 
+@pytest.mark.slow
 @UNTIMED
 @given(HOSTILE)
 def test_url_of_an_index_stays_one_requirement(folder: Path, hostile: str) -> None:
@@ -71,6 +72,7 @@ def test_url_of_an_index_stays_one_requirement(folder: Path, hostile: str) -> No
     assert unquote(requirement.url) == unquote(url.partition("#")[0])
 
 
+@pytest.mark.slow
 @UNTIMED
 @given(HOSTILE)
 def test_index_url_stays_one_option(folder: Path, hostile: str) -> None:
@@ -80,6 +82,7 @@ def test_index_url_stays_one_option(folder: Path, hostile: str) -> None:
     assert len(read_by_pip(folder, text)) == 1
 
 
+@pytest.mark.slow
 @UNTIMED
 @given(HOSTILE)
 def test_name_of_an_input_stays_in_its_comment(folder: Path, hostile: str) -> None:
@@ -158,6 +161,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @UNTIMED
 @given(st.dictionaries(HOSTILE | st.sampled_from("abc"), VALUES, max_size=4))
 def test_document_is_written_as_tomli_w_writes_it(document: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from lockml.lock.formats.uv_lock import parse_uv_lock
 from tests.made.foreign_locks import LOCKS, Case, cases, read_foreign, selected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [*cases("uv", "uv.lock")], ids=str)
 def test_selection_is_what_uv_exports(case: Case) -> None:
     assert selected(case) == list(case.pins)

@@ -39,6 +39,7 @@ KINDS: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "constraint"), [(kind, file) for kind in KINDS for file in (False, True) if kind != "an extra" or not file]
 )  # a constraint has no extras
@@ -50,6 +51,7 @@ def test_work_grows_with_the_number_of_lines_of_one_project(kind: str, *, constr
     assert calls(2000) < 6 * calls(500)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "version"), [("a>=0.{0}\na<7", "6.0"), ("a[x{1}]\na!=8.{0}", "7.0"), ("a<9.{0}\na==3.0", "3.0")]
 )
@@ -81,6 +83,7 @@ def test_more_extras_than_any_project_has_are_refused() -> None:
         resolved("b")
 
 
+@pytest.mark.slow
 def test_more_projects_than_can_be_searched_for_are_refused_at_once() -> None:
     lines = "\n".join(f"p{number}" for number in range(20_000))
     with pytest.raises(RequirementError, match=r"more than 5000 projects are asked for"):

@@ -176,6 +176,7 @@ ENTRIES = st.lists(
 ).map(tuple)
 
 
+@pytest.mark.slow
 @given(ENTRIES, st.booleans())
 def test_release_is_judged_as_it_is_where_each_file_is_looked_at(entries: tuple[FileEntry, ...], dated: bool) -> None:
     name, version = canonicalize_name("pkg"), Version("1.0")

@@ -81,6 +81,7 @@ def screened(screen: Screen, index: MemoryIndex, seed: int) -> list[Answer]:
     return sorted(answers, key=lambda answer: answer[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("frequent_switches")
 def test_threads_that_screen_at_once_get_the_same_releases() -> None:
     """A release is equal only to itself: were one judged twice, nogoods of one would not count for the other."""
@@ -130,6 +131,7 @@ def releases_in(answers: list[Answer]) -> list[Release]:
     return [judged for _, _, releases in answers for _, judged in releases if isinstance(judged, Release)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("frequent_switches")
 def test_finder_is_not_disturbed_by_threads_that_prefetch() -> None:
     """The finder belongs to one thread; what threads screen meanwhile changes neither what it finds nor its reasons."""
@@ -154,6 +156,7 @@ def test_finder_is_not_disturbed_by_threads_that_prefetch() -> None:
         assert lines == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("frequent_switches")
 def test_threads_that_parse_a_bound_at_once_get_the_same() -> None:
     """A bound is equal only to itself too."""
@@ -189,6 +192,7 @@ _LIMITS = st.builds(
 ).map(lambda moment: moment.replace(tzinfo=UTC))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(_MOMENTS, min_size=1, max_size=2), min_size=1, max_size=6), _LIMITS)
 def test_releases_that_are_seen_to_be_too_new_at_once_are_those_whose_files_are(

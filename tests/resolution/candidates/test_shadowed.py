@@ -48,7 +48,7 @@ def index_of(*versions: str, name: str = "lib", index: MemoryIndex | None = None
 def test_newer_release_of_a_later_index_is_told_with_both_indexes_and_versions() -> None:
     assert warned(index_of("1.0"), index_of("1.0", "2.0"), asked_by("lib")) == [
         f"{INDEX_URL} is asked before {INDEX_URL}, which has a newer release that would fit: "
-        "lib 2.0 (1.0 is locked); to take it from there: "
+        "lib 2.0 (1.0 is locked); to use it: "
         "--index later=https://later.example/simple --index-only later=lib"
     ]
 
@@ -96,5 +96,5 @@ def test_many_projects_of_one_pair_of_indexes_are_one_warning() -> None:
         index_of("1.0", name=name, index=first)
         index_of("2.0", name=name, index=later)
     [warning] = warned(first, later, asked_by(*names), names=names)
-    assert "lib4 2.0 (1.0 is locked) and 2 more; to take them from there" in warning
+    assert "lib4 2.0 (1.0 is locked) and 2 more; to use them" in warning
     assert warning.endswith(f"--index-only later={','.join(names)}")

@@ -59,6 +59,7 @@ def test_release_is_refused_when_the_extra_is_asked_for_by_another() -> None:
         resolved(index, "top")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("requirement", "counts"),
     [

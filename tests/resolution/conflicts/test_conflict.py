@@ -50,8 +50,8 @@ def test_only_the_lines_that_conflict_are_told_and_what_would_end_it() -> None:
     assert explanation.splitlines()[-4:] == [
         "  these lines alone conflict: app<2 (requirements.in:2), lib>=2 (requirements.in:3)",
         "  any of these changes makes everything resolve:",
-        "    requirements.in:2: let app 2.0 in, where it says app<2",
-        "    requirements.in:3: let lib 1.0 in, where it says lib>=2",
+        "    requirements.in:2: change app<2 to allow app 2.0",
+        "    requirements.in:3: change lib>=2 to allow lib 1.0",
     ]
 
 
@@ -66,15 +66,15 @@ def test_line_that_nothing_meets_is_told_alone() -> None:
     assert explanation is not None
     assert explanation.splitlines()[-3:] == [
         "  this line alone cannot be met: lib>=9 (requirements.in:2)",
-        "  this would resolve:",
-        "    requirements.in:2: let lib 3.0 in, where it says lib>=9",
+        "  this change would resolve it:",
+        "    requirements.in:2: change lib>=9 to allow lib 3.0",
     ]
 
 
 def test_change_that_ends_one_conflict_of_two_is_told_as_such() -> None:
     explanation = told(sample(), asked_by("app<2", "lib>=2", "other>=9"))
     assert explanation is not None
-    assert "  to end this conflict, which is not the only one:" in explanation
+    assert "  this change would resolve this conflict, but not others:" in explanation
 
 
 def test_what_is_told_of_more_conflicts_than_are_shown_is_that_there_are_more() -> None:
@@ -85,11 +85,10 @@ def test_what_is_told_of_more_conflicts_than_are_shown_is_that_there_are_more() 
     assert explanation is not None
     lines = explanation.splitlines()
     assert lines.count("  there is another conflict:") == 2
-    assert "  other lines conflict too; they are told once these are settled" in lines
-    together = lines.index("  only together these changes make everything resolve:")
+    assert "  other lines conflict too; resolve these first to see them" in lines
+    together = lines.index("  everything resolves only with all of these changes:")
     assert lines[together + 1 :] == [
-        f"    requirements.in:{number}: let {name} 1.0 in, where it says {name}>1"
-        for number, name in enumerate("abcd", 1)
+        f"    requirements.in:{number}: change {name}>1 to allow {name} 1.0" for number, name in enumerate("abcd", 1)
     ]
     assert "no change" not in explanation
 
@@ -106,11 +105,35 @@ def test_lead_is_told_and_not_that_nothing_would_do() -> None:
     assert explanation is not None
     assert explanation.splitlines()[-3:] == [
         "  this line alone cannot be met: app (requirements.in:1)",
-        f"  {INDEX_URL} has lib 2.0, and is not asked for it: {INDEX_URL} comes first",
-        "    to take it from there: --index-only other=lib",
+        f"  {INDEX_URL} has lib 2.0, but {INDEX_URL} takes precedence",
+        "    to use it: --index-only other=lib",
     ]
     index.others["lib"] = (OtherIndex(project=index.project(canonicalize_name("lib")) or page, words="?"),)
     assert "?" not in (told(index, asked_by("app")) or "?")
+
+
+@pytest.mark.parametrize(("minors", "nearest"), [((9, 12), 12), ((9, 10, 13), 10), ((10, 12), 12), ((8,), 8)])
+def test_nearest_other_python_is_suggested(minors: tuple[int, ...], nearest: int) -> None:
+    """Of two that are as near, the newer one."""
+    index = MemoryIndex()
+    tags = ".".join(f"cp3{minor}" for minor in minors)
+    index.add("lib", "1.0", filename=f"lib-1.0-{tags}-none-any.whl")
+    explanation = told(index, asked_by("lib"))
+    assert explanation is not None
+    assert f"    --python 3.{nearest}, or a base image that has it" in explanation.splitlines()
+
+
+def test_index_of_a_build_that_no_index_lists_is_named() -> None:
+    index = MemoryIndex()
+    index.add("torch", "2.1.0")
+    index.add("torch", "2.1.0+cu121")
+    index.add("other", "1.0")
+    explanation = told(index, asked_by("torch==2.1.0+cu118"))
+    assert explanation is not None
+    options = "--index cu118=URL --index-only cu118=torch"
+    assert f"  builds of torch with +cu118 come from PyTorch's index 'cu118': {options}" in explanation.splitlines()
+    for line in ("torch==2.1.1", "other==1.0+cu118"):
+        assert "PyTorch" not in (told(index, asked_by(line)) or "")
 
 
 def test_index_that_may_not_know_of_a_project_is_named_after_a_refusal() -> None:
@@ -118,7 +141,7 @@ def test_index_that_may_not_know_of_a_project_is_named_after_a_refusal() -> None
     index.unasked = ("https://public.example/simple",)
     explanation = told(index, asked_by("lib>=9"))
     assert explanation is not None
-    told_of = f"  not asked for lib, as the name may be private to {INDEX_URL}: https://public.example/simple"
+    told_of = f"  not asked for lib, as its name may be private to {INDEX_URL}: https://public.example/simple"
     assert told_of in explanation.splitlines()
 
 
@@ -129,7 +152,7 @@ def test_option_that_is_named_and_does_not_do_alone_is_told_as_such() -> None:
     with pytest.raises(NoResolutionError) as caught:
         resolve_targets(asked_by("a"), {make_target(): Preferences()}, index, policy=policy)
     last = caught.value.explanation.splitlines()[-1]
-    assert last == "  no change of this line alone would resolve it, and no option named above does alone"
+    assert last == "  no change of this line alone would resolve it, nor does any option named above alone"
 
 
 def test_others_are_asked_once_after_a_refusal_and_never_where_all_resolves() -> None:
@@ -188,6 +211,7 @@ def test_search_that_is_given_up_is_not_explained() -> None:
     assert caught.value.gave_up
 
 
+@pytest.mark.slow
 def test_lines_that_conflict_are_found_among_very_many_with_few_trials() -> None:
     """The explanation names the suspects, so that what has no part in it is not tried line by line."""
     index = sample()

@@ -181,7 +181,7 @@ def test_all_containers_of_the_service_that_is_meant_are_found(compose: Path) ->
         ("", "has 2 services: web, train"),
         (":none", "has no service 'none'"),
         (":web", "has 3 containers: shop-web-1, shop-web-2, shop-web-10"),
-        (":train.7", "has no container of it"),
+        (":train.7", "has no container for it"),
     ],
 )
 def test_what_is_not_one_container_is_told(compose: Path, name: str, problem: str) -> None:

@@ -61,7 +61,7 @@ def test_chunks_of_a_proxy_are_joined() -> None:
     ],
 )
 def test_answer_that_breaks_off_is_refused(head: bytes, body: bytes) -> None:
-    with pytest.raises(OSError, match=r"broke off|chunks"):
+    with pytest.raises(OSError, match=r"ended its answer early|chunks"):
         answer(OK + head + b"\r\n" + body).read()
 
 
@@ -84,7 +84,7 @@ def test_what_two_readers_could_read_differently_is_refused(head: bytes) -> None
 @pytest.mark.parametrize("piece", [b"X-Header: 1234567890\r\n", b"x" * 1000])
 def test_headers_without_end_are_refused(piece: bytes) -> None:
     connection = Slow([OK, *[piece] * 100_000])
-    with pytest.raises(OSError, match="headers without end"):
+    with pytest.raises(OSError, match="endless headers"):
         read_answer(connection, BOUNDS, lambda: connection.moment)
 
 

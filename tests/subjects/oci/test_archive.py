@@ -67,9 +67,9 @@ def test_oci_layout_is_read() -> None:
 @pytest.mark.parametrize(
     ("stream", "problem"),
     [
-        (packed(("aa/layer.tar", BELOW)), "named but not there"),
+        (packed(("aa/layer.tar", BELOW)), "named but missing"),
         (packed(("aa/layer.tar", BELOW), ("manifest.json", b"{")), "missing or damaged"),
-        (packed(CONFIG, manifest("aa/layer.tar")), "named but not there"),
+        (packed(CONFIG, manifest("aa/layer.tar")), "named but missing"),
         (packed(("manifest.json", b"[]")), "it has no image"),
         (io.BytesIO(b"garbage" * 1000), "damaged"),
         (packed(("aa/layer.tar", b"garbage" * 1000), CONFIG, manifest("aa/layer.tar")), "damaged"),
@@ -108,7 +108,7 @@ def test_layer_of_a_layout_that_is_not_what_its_digest_says_is_refused(tmp_path:
     folder = layout(tmp_path / "layout")
     other = packed((METADATA, b"evil"), mode="w:gz").getvalue()
     (folder / "blobs" / "sha256" / digest(ABOVE).removeprefix("sha256:")).write_bytes(other)
-    with pytest.raises(UnreachableError, match="another than its digest says"), open_layout(str(folder), ReadOptions()):
+    with pytest.raises(UnreachableError, match="does not match its digest"), open_layout(str(folder), ReadOptions()):
         pass
 
 
@@ -169,11 +169,14 @@ def test_archives_of_all_writers_are_read(tmp_path: Path, writer: str, mode: str
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        (WRITERS["Docker"] | {f"blobs/sha256/{HEX}": ABOVE}, "another than its"),
-        (WRITERS["podman, skopeo"] | {f"{HEX}.tar": ABOVE}, "another than its image's configuration says"),
-        (WRITERS["Docker"] | blobs_of(b"x") | {"index.json": index((oci_manifest(b"x", []), None, "a"))}, "not there"),
+        (WRITERS["Docker"] | {f"blobs/sha256/{HEX}": ABOVE}, "does not match its"),
+        (WRITERS["podman, skopeo"] | {f"{HEX}.tar": ABOVE}, "does not match its image's configuration"),
+        (
+            WRITERS["Docker"] | blobs_of(b"x") | {"index.json": index((oci_manifest(b"x", []), None, "a"))},
+            "it is named but missing",
+        ),
         (WRITERS["Docker"] | {"etc/passwd": b""}, "folders of a root file system"),
-        (saved({f"{HEX}.tar": BELOW}, config=f"{'c' * 64}.json"), "another than its digest says"),
+        (saved({f"{HEX}.tar": BELOW}, config=f"{'c' * 64}.json"), "does not match its digest"),
     ],
 )
 def test_parts_that_are_not_what_they_should_be_are_refused(
@@ -186,7 +189,7 @@ def test_parts_that_are_not_what_they_should_be_are_refused(
 
 def test_layers_that_the_configuration_does_not_count_are_refused() -> None:
     members = saved({"a.tar": BELOW}) | {"c.json": configuration(BELOW, BELOW)}
-    with pytest.raises(UnreadableError, match="it has 1 layers, and its configuration names 2"):
+    with pytest.raises(UnreadableError, match="it has 1 layers, but its configuration names 2"):
         read_saved_image(io.BytesIO(tar_of(members)))
 
 
@@ -242,7 +245,7 @@ def test_archive_that_changes_between_two_reads_is_refused(tmp_path: Path) -> No
     file.write_bytes(tar_of(saved({"a.tar.gz": gzip.compress(SOURCE, 0)})))
     with open_archive(str(file), ReadOptions()) as opened:
         file.write_bytes(file.read_bytes().replace(b"x = 1", b"x = 2"))
-        with pytest.raises(UnreadableError, match=r"another than when it was read first|damaged"):
+        with pytest.raises(UnreadableError, match=r"changed since it was first read|damaged"):
             opened.tree.read("/opt/hidden.py", 100)
 
 
@@ -270,7 +273,7 @@ def test_lazily_mounted_layer_is_bound_by_its_blob_alone(tmp_path: Path, extra: 
         with open_layout(str(folder), ReadOptions()) as opened:
             assert opened.tree.read(f"/{METADATA}", 10) == b"new"
         return
-    with pytest.raises(UnreachableError, match="another than its image"), open_layout(str(folder), ReadOptions()):
+    with pytest.raises(UnreachableError, match="does not match its image"), open_layout(str(folder), ReadOptions()):
         pass
 
 
@@ -279,7 +282,7 @@ def test_root_file_system_with_the_name_of_a_whiteout_is_refused(tmp_path: Path,
     """A container has it as a file, and who imports the archive as an image removes what it names."""
     (tmp_path / "root.tar").write_bytes(packed(("usr/bin/python3", b""), (name, b"import os")).getvalue())
     with (
-        pytest.raises(UnreachableError, match="the name of a whiteout"),
+        pytest.raises(UnreachableError, match="has a whiteout name"),
         open_archive(str(tmp_path / "root.tar"), ReadOptions()),
     ):
         pass

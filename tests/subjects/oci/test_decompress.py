@@ -48,7 +48,7 @@ def test_content_is_the_same_however_it_is_packed(content: bytes) -> None:
 
 @pytest.mark.parametrize("packed", [gzip.compress(CONTENT), zstd.compress(CONTENT)], ids=["gzip", "zstd"])
 def test_broken_streams_are_refused(packed: bytes) -> None:
-    with pytest.raises(UnreadableError, match="too early"):
+    with pytest.raises(UnreadableError, match="stream is truncated"):
         unpacked(packed[:-9])
     broken = bytearray(packed)
     broken[len(broken) // 2] ^= 0xFF
@@ -57,6 +57,7 @@ def test_broken_streams_are_refused(packed: bytes) -> None:
         unpacked(bytes(broken))
 
 
+@pytest.mark.slow
 def test_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inflate, "_FREE", 1 << 20)
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -1,7 +1,9 @@
 import gzip
 import io
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +40,16 @@ def test_layer_is_read_again_once() -> None:
     assert opened == [1]
 
 
+def test_layer_cannot_be_read_again_without_a_folder_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    again = Reread()
+    again.add(1, lambda: nullcontext(StreamSource(io.BytesIO(LAYER))), digest(LAYER))
+    with pytest.raises(UnreadableError, match="cannot be read again"):
+        again(1, "/opt/a.py")
+
+
 def test_layer_that_is_another_when_it_is_read_again_is_refused() -> None:
     @contextmanager
     def source() -> Iterator[ByteSource]:
@@ -45,5 +57,5 @@ def test_layer_that_is_another_when_it_is_read_again_is_refused() -> None:
 
     again = Reread()
     again.add(1, source, digest(LAYER))
-    with pytest.raises(UnreadableError, match="another than when it was read first"):
+    with pytest.raises(UnreadableError, match="changed since it was first read"):
         again(1, "/opt/a.py")

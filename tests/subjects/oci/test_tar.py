@@ -100,11 +100,11 @@ ORDINARY = packed((named("a"), b"x" * 700), (named("b"), b"y"))
     ("content", "problem"),
     [
         (b"", "it is empty"),
-        (ORDINARY[:100], "in the middle of a header"),
-        (ORDINARY[:1000], "in the middle of a file"),
-        (b"\1" * 512, "is no tar archive"),
+        (ORDINARY[:100], "truncated inside a header"),
+        (ORDINARY[:1000], "truncated inside a file"),
+        (b"\1" * 512, "is not a tar archive"),
         (ORDINARY.replace(b"a", b"b", 1), "checksum is wrong"),
-        (ORDINARY[:1536] + bytes(512) + ORDINARY[1536:], "follows what looks like its end"),
+        (ORDINARY[:1536] + bytes(512) + ORDINARY[1536:], "data follows its end marker"),
     ],
 )
 def test_damaged_archive_is_refused(content: bytes, problem: str) -> None:
@@ -124,8 +124,8 @@ def with_checksum(block: bytearray) -> bytes:
         (124, b"\xff" * 12, "its size is"),
         (124, b"9" * 11 + b"\0", "its size is"),
         (124, b"\x80" + b"\x7f" * 11, "its size is"),
-        (124, b"\x80\0\0\0\x3f" + b"\x7f" * 7, "in the middle of a file"),
-        (0, b"name/", "that of a folder, and it is none"),
+        (124, b"\x80\0\0\0\x3f" + b"\x7f" * 7, "truncated inside a file"),
+        (0, b"name/", "that of a folder, but it is not a folder"),
     ],
 )
 def test_header_that_lies_is_refused(at: int, value: bytes, problem: str) -> None:

@@ -68,11 +68,11 @@ SPARSE = ((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"), (b"GNU.spars
         (pax((b"size", b"5"), kind=b"g") + EVIL, "PaxHeaders.0/a", "sets the size of every member"),
         (pax((b"mtime", b"5"), kind=b"g") + EVIL, "PaxHeaders.0/a", "sets the mtime of every member"),
         (pax((b"path", b"a")) + pax((b"comment", b"5"), kind=b"g") + EVIL, "a", "more than one extended"),
-        (header(b"evil.pth", b"x", magic=GNU, prefix=b"site-packages"), "evil.pth", "more behind it"),
-        (header(b"evil.pth", b"x", magic=OLD, prefix=b"site-packages"), "evil.pth", "has the mark"),
-        (header(b"", b"x", prefix=b"site-packages"), "site-packages", "beginning of one"),
-        (changed(257, b"ustar 00"), "a", "has the mark"),
-        (changed(508, b"tar\0"), "a", "has the mark"),
+        (header(b"evil.pth", b"x", magic=GNU, prefix=b"site-packages"), "evil.pth", "followed by more"),
+        (header(b"evil.pth", b"x", magic=OLD, prefix=b"site-packages"), "evil.pth", "has the magic"),
+        (header(b"", b"x", prefix=b"site-packages"), "site-packages", "name is a prefix only"),
+        (changed(257, b"ustar 00"), "a", "has the magic"),
+        (changed(508, b"tar\0"), "a", "has the magic"),
         (changed(124, b"\0" + b"0000000001\0"), "a", "its size is"),
         (changed(124, b" \0" + b"0000000001"), "a", "its size is"),
         (changed(124, b" 0000000001\0"), "a", "its size is"),
@@ -84,21 +84,21 @@ SPARSE = ((b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"), (b"GNU.spars
         (changed(124, b"\x80\1" + bytes(9) + b"\1"), "a", "its size is"),
         (changed(100, b" 000644\0"), "a", "its mode is"),
         (changed(136, bytes(12)), "a", "its time is"),
-        (changed(156, b"7"), "a", "of type b'7'"),
-        (changed(156, b"V"), "a", "of type b'V'"),
-        (changed(156, b"A"), "a", "of type b'A'"),
+        (changed(156, b"7"), "a", "the type b'7'"),
+        (changed(156, b"V"), "a", "the type b'V'"),
+        (changed(156, b"A"), "a", "the type b'A'"),
         (header(b"l", b"x" * 9, kind=b"2", target=b"t"), "l", "a link and has 9 bytes"),
         (header(b"h", b"x" * 9, kind=b"1", target=b"t"), "h", "a hard link and has 9 bytes"),
         (header(b"p", b"x" * 9, kind=b"6"), "p", "a device or a pipe and has 9 bytes"),
         (changed(329, bytes(8), content=b"", kind=b"3"), "a", "a device without a number"),
         (changed(337, bytes(8), content=b"", kind=b"4"), "a", "a device without a number"),
         (header(b"d", b"x" * 9, kind=b"5"), "d", "a folder and has 9 bytes"),
-        (header(b"l", kind=b"2"), "l", "leads nowhere"),
+        (header(b"l", kind=b"2"), "l", "link without a target"),
         (header(b""), "archive", "no name"),
         (header(b"a/"), "a/", "that of a folder"),
         (header(b"a/.", kind=b"\0"), "a/.", "that of a folder"),
         (pax((b"path", b"b")) + header(b"a/", kind=b"\0", magic=OLD), "b", "short name is that of a folder"),
-        (header(b"s", kind=b"S"), "s", "without GNU's mark"),
+        (header(b"s", kind=b"S"), "s", "without GNU's magic"),
         (changed(482, b"\1", kind=b"S", magic=GNU), "a", "without a size"),
     ],
 )
@@ -107,17 +107,17 @@ def test_header_that_readers_take_differently_is_refused(archive: bytes, entry: 
         names(archive + END)
     assert caught.value.path == entry
     assert why in caught.value.reason
-    assert caught.value.reason.startswith("readers of tar archives take it differently: ")
+    assert caught.value.reason.startswith("readers of tar archives interpret it differently: ")
 
 
 @pytest.mark.parametrize(
     ("archive", "why"),
     [
         (EVIL, "its end is missing"),
-        (EVIL + END + EVIL, "something follows"),
-        (EVIL + END + b"x", "something follows"),
-        (pax((b"path", b"a")) + END, "ends after a header"),
-        (long_name(b"a") + END, "ends after a header"),
+        (EVIL + END + EVIL, "data follows"),
+        (EVIL + END + b"x", "data follows"),
+        (pax((b"path", b"a")) + END, "ends after an extended header"),
+        (long_name(b"a") + END, "ends after an extended header"),
     ],
 )
 def test_end_that_readers_take_differently_is_refused(archive: bytes, why: str) -> None:

@@ -81,7 +81,7 @@ def test_source_that_needs_too_much_memory_has_no_code() -> None:
     [
         (("/no/such/python",), "does not start"),
         (("/bin/false",), "ended"),
-        (("/bin/echo",), "cannot say"),
+        (("/bin/echo",), "invalid answer"),
         (("/bin/sh", "-c", "sleep 9"), "too long"),
     ],
 )

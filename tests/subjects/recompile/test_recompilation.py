@@ -93,14 +93,14 @@ def test_source_that_does_not_compile_costs_only_its_own_comparison(hostile: byt
 
 def test_nothing_is_compared_when_no_time_is_given() -> None:
     found = compare([module("a")], seconds=0)
-    assert (found["a"].outcome, found["a"].reason) == ("not-compared", "no time is given to it")
+    assert (found["a"].outcome, found["a"].reason) == ("not-compared", "its time limit is 0")
 
 
 def test_what_is_left_when_the_time_is_over_is_not_compared() -> None:
     many = [module(f"{number}", source=HUGE + b"%d" % number) for number in range(30)]
     found = compare(many, seconds=0.6)
     assert set(outcomes(found).values()) == {"not-compared"}
-    assert found["29"].reason == "the time for it was over"
+    assert found["29"].reason == "the time limit was reached"
     assert len(found) == 30
 
 
@@ -112,7 +112,7 @@ def test_module_of_another_magic_number_is_not_compared() -> None:
 def test_python_that_nobody_knows_is_not_compared() -> None:
     with Recompilation(99, None, seconds=2, folder=None) as recompilation:
         assert [verdict.reason for verdict in recompilation.compare([module("a")])] == [
-            "how Python 3.99 writes code is not known"
+            "the bytecode format of Python 3.99 is not known"
         ]
 
 
@@ -124,7 +124,7 @@ def test_python_that_is_not_here_is_not_compared(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", f"{tmp_path}:.:")
     with Recompilation(other, None, seconds=2, folder=None) as recompilation:
         assert [verdict.reason for verdict in recompilation.compare([module("a")])] == [
-            f"this machine has no Python 3.{other} that compiles"
+            f"this machine has no working Python 3.{other}"
         ]
 
 

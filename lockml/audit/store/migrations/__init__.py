@@ -1,1 +1,1 @@
-"""The store's tables, a step a version; Alembic runs them when a store is opened."""
+"""The migrations of the store, one for each version; Alembic runs them when a store is opened."""

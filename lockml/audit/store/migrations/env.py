@@ -1,4 +1,4 @@
-"""What Alembic runs: the connection that the store gives it, and no other."""
+"""The environment of Alembic, with the connection of the store."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-// Comfort only: every page says and does the same without it.
+// Convenience only: every page shows and does the same without it.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -12,7 +12,7 @@
   label();
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
-    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* not kept, then */ }
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* the choice is not kept */ }
     label();
   });
 
@@ -25,7 +25,7 @@
   const two = (number) => String(number).padStart(2, "0");
   const local = (moment) => `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
   const copy = async (text) => {
-    try { await navigator.clipboard.writeText(text); return; } catch { /* not without TLS */ }
+    try { await navigator.clipboard.writeText(text); return; } catch { /* needs TLS */ }
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
@@ -74,7 +74,7 @@
   const narrow = async () => {
     const asked = new URLSearchParams([...new FormData(filter)].filter(([, value]) => value));
     const address = `${location.pathname}${asked.size ? `?${asked}` : ""}`;
-    try { if (await show(address)) history.replaceState(null, "", address); } catch { /* the button does it */ }
+    try { if (await show(address)) history.replaceState(null, "", address); } catch { /* the button still works */ }
   };
   if (filter && live) {
     filter.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(narrow, 250); });
@@ -93,9 +93,9 @@
     setInterval(async () => {
       if (document.hidden || (follow && !follow.checked) || busy()) return;
       let shown = false;
-      try { shown = await show(location.href); } catch { /* told below */ }
+      try { shown = await show(location.href); } catch { /* shown below */ }
       if (shown) fresh = new Date();
-      else old.textContent = `This is as it was at ${local(fresh)}: the service does not answer, or you are logged out. Load the page again.`;
+      else old.textContent = `This page is from ${local(fresh)}: the service does not respond, or you are logged out. Reload the page.`;
       old.hidden = shown;
     }, 10000);
   }

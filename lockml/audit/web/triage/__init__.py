@@ -1,1 +1,1 @@
-"""What is open over the fleet, and what somebody has seen of it: pages, and forms that change something."""
+"""Pages of open findings over the fleet, and the forms that acknowledge them."""

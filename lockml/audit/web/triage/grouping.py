@@ -1,4 +1,4 @@
-"""The findings of one run in, groups of them as pages show them out."""
+"""Findings of one run in groups, as pages show them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _LISTED: Final = 5  # findings of each group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundGroup:
-    """The first *findings* of a *group* of *count*, of which the page at *link* has all.
+    """The first *findings* of a *group* of *count*; the page at *link* has all of them.
 
-    *fix* is that of each, "" where they have several.
+    *fix* is the fix of all, "" if they have several.
     """
 
     group: Group
@@ -30,14 +30,14 @@ class FoundGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundGroups:
-    """The *groups* of a page, of *total* in all."""
+    """The *groups* of a page, of *total*."""
 
     groups: Sequence[FoundGroup]
     total: int
 
     @property
     def left(self) -> int:
-        """How many are not shown."""
+        """The number of groups that are not shown."""
         return self.total - len(self.groups)
 
 
@@ -49,7 +49,7 @@ def group_query(group: Group) -> str:
 
 
 def found_groups(findings: Iterable[Finding], path: str, size: int, offset: int = 0) -> FoundGroups:
-    """Return the groups of *findings* from the one at *offset*, the worst and largest first; *path* is their page."""
+    """Return *size* groups of *findings* from *offset* on, the worst and largest first; *path* is their page."""
     grouped: dict[Group, list[Finding]] = {}
     for finding in findings:
         grouped.setdefault(group_of(finding), []).append(finding)
@@ -60,7 +60,7 @@ def found_groups(findings: Iterable[Finding], path: str, size: int, offset: int 
 
 
 def one_by_one(findings: Iterable[Finding]) -> list[FoundGroup]:
-    """Return *findings* each as a group of its own."""
+    """Return each of *findings* as a group of its own."""
     return [_group(group_of(finding), [finding], "") for finding in findings]
 
 

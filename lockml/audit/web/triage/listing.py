@@ -1,4 +1,4 @@
-"""What a request asks of a list in; what the list shows, and the addresses of its other pages, out."""
+"""Lists of findings: the filter and the page that a request asks for, and links to other pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ PAGE: Final = 50
 """Rows of a page."""
 
 SHOWN: Final = ("open", "acknowledged", "all")
-"""Which findings are shown: what counts, what does not, or both."""
+"""The findings to show: those that count, acknowledged ones, or both."""
 
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
-"""What groups can be sorted by."""
+"""The sort keys of groups."""
 
 _MOST_PAGES: Final = 1_000_000
 _T = TypeVar("_T", bound=str)
@@ -35,11 +35,11 @@ AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
     "month": (timedelta(weeks=1), timedelta(days=30)),
     "older": (timedelta(days=30), None),
 }
-"""How long something is open: longer than the first, and no longer than the second."""
+"""How long a finding has been open: longer than the first, at most the second."""
 
 
 def choice_of(request: Request, name: str, choices: Sequence[_T], default: _T) -> _T:
-    """Return the parameter *name*, which is one of *choices*, *default* for none; raises HTTPException (400)."""
+    """Return the parameter *name*, one of *choices*, or *default*; raises HTTPException (400)."""
     text = text_of(request, name) or default
     found = next((each for each in choices if each == text), None)
     if found is None:
@@ -48,9 +48,9 @@ def choice_of(request: Request, name: str, choices: Sequence[_T], default: _T) -
 
 
 def filter_of(request: Request, now: datetime, acknowledged: frozenset[int], show: str) -> FindingFilter:
-    """Return which open findings *request* is about; raises HTTPException (400).
+    """Return the filter that *request* asks for; raises HTTPException (400).
 
-    *show* is ``open`` for what counts, ``acknowledged``, or ``all``.
+    *show* is ``open`` for findings that count, ``acknowledged``, or ``all``.
     """
     kind = choice_of(request, "kind", ("", *FINDING_KINDS), "")
     severity = choice_of(request, "severity", ("", *SEVERITIES), "")
@@ -73,7 +73,7 @@ def filter_of(request: Request, now: datetime, acknowledged: frozenset[int], sho
 
 
 def group_asked(request: Request) -> Group | None:
-    """Return the group that *request* names wholly, None where it does not."""
+    """Return the group that *request* names, None unless it names every part of it."""
     kind, package = text_of(request, "kind"), text_of(request, "package")
     if not (kind and package and "locked" in request.query_params and "found" in request.query_params):
         return None
@@ -83,7 +83,7 @@ def group_asked(request: Request) -> Group | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A page of a list, at *path*, as *query* asks for it: *size* rows from the one at *offset* of *total*."""
+    """A page of a list at *path* with *query*: *size* rows of *total*, from *offset* on."""
 
     path: str
     query: Mapping[str, str]
@@ -98,7 +98,7 @@ class Listing:
 
     @staticmethod
     def asked_offset(request: Request, size: int = PAGE) -> int:
-        """Return which row the page that *request* asks for begins with; raises HTTPException (400)."""
+        """Return the first row of the page that *request* asks for; raises HTTPException (400)."""
         return ((number_of(request, "page", least=1, most=_MOST_PAGES) or 1) - 1) * size
 
     @property
@@ -108,16 +108,16 @@ class Listing:
 
     @property
     def pages(self) -> int:
-        """How many there are."""
+        """The number of pages."""
         return max(1, -(-self.total // self.size))
 
     @property
     def last(self) -> int:
-        """The number of the last row that it shows."""
+        """The number of the last row on the page."""
         return min(self.offset + self.size, self.total)
 
     def link(self, **changes: object) -> str:
-        """Return the address with other parameters: None takes one away; the page is the first unless it is given."""
+        """Return the address with other parameters: None removes one; without a page it is the first."""
         query = {key: value for key, value in self.query.items() if value and key != "page"}
         query |= {key: str(value) for key, value in changes.items() if value is not None}
         gone = {key for key, value in changes.items() if value is None}
@@ -125,5 +125,5 @@ class Listing:
         return f"{self.path}?{urlencode(kept)}" if kept else self.path
 
     def sort_link(self, key: str, now: str) -> str:
-        """Return the address of the list sorted by *key*, the other way round where it is *now*."""
+        """Return the address of the list sorted by *key*, in reverse if it is sorted by *key* *now*."""
         return self.link(sort=f"-{key}" if now == key else key)

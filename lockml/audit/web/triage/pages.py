@@ -1,4 +1,4 @@
-"""What is open in, pages of it out: over the fleet, of one target, and what of it is acknowledged."""
+"""The pages of open findings, of one target, and of acknowledgements."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from lockml.audit.web.views import target_view
 __all__ = ["GroupView", "TriagePages"]
 
 _BY: Final = ("package", "kind", "age", "target", "finding")
-_RUNS: Final = 60  # that a timeline shows
+_RUNS: Final = 60  # in a timeline
 _LISTED_RUNS: Final = 15
-_SAMPLES: Final = 10  # findings of a group that a target's page lists
+_SAMPLES: Final = 10  # findings of a group on a target's page
 _RESOLVED: Final = 20
 
 Show = Callable[..., Response]
@@ -34,20 +34,20 @@ Show = Callable[..., Response]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupView:
-    """A group with the first of its findings; *fix* is that of all of them, "" where they have several, or none."""
+    """A group with the first of its *findings*."""
 
     row: GroupRow
     findings: Sequence[FindingRow]
 
     @property
     def fix(self) -> str:
-        """What removes every one of those that are listed."""
+        """The fix of all listed findings, "" if they have several or none."""
         fixes = {each.finding.fix for each in self.findings}
         return fixes.pop() if len(fixes) == 1 else ""
 
     @property
     def example(self) -> Finding:
-        """The first of them."""
+        """The first finding."""
         return self.findings[0].finding
 
 
@@ -61,7 +61,7 @@ class TriagePages:
 
     @property
     def routes(self) -> list[Route]:
-        """What is served."""
+        """The routes."""
         return [
             Route("/findings", self.findings),
             Route("/acknowledgements", self.acknowledgements),
@@ -69,7 +69,7 @@ class TriagePages:
         ]
 
     def findings(self, request: Request) -> Response:
-        """Show what is open over the fleet, by whatever is asked for."""
+        """Show open findings over the fleet, grouped as the request asks."""
         now = self._clock()
         by, show = choice_of(request, "by", _BY, "package"), choice_of(request, "show", SHOWN, "open")
         sort = choice_of(request, "sort", ORDERS, "severity")
@@ -106,7 +106,7 @@ class TriagePages:
         )
 
     def _ages(self, chosen: FindingFilter, now: datetime) -> list[tuple[str, int]]:
-        """Return how much of what is *chosen* is of each age, the youngest first."""
+        """Return the number of *chosen* findings of each age, the youngest first."""
         ends = [(name, now - shorter if shorter is not None else datetime.min.replace(tzinfo=now.tzinfo))
                 for name, (_, shorter) in AGES.items()]  # fmt: skip
         counted = self._store.findings.opened(chosen, [moment for _, moment in ends])
@@ -114,18 +114,18 @@ class TriagePages:
         return [(name, count - before[at]) for at, ((name, _), count) in enumerate(zip(ends, counted, strict=True))]
 
     def acknowledgements(self, request: Request) -> Response:
-        """Show what is acknowledged, and was."""
+        """Show acknowledgements, ended ones included."""
         now = self._clock()
         rows = self._store.acknowledgements.all(limit=PAGE + 1, before=number_of(request, "before"))
         older = rows[PAGE - 1].id if len(rows) > PAGE else None
         return self._show("acknowledgements.html", request, rows=rows[:PAGE], older=older, moment_now=now)
 
     def target(self, request: Request) -> Response:
-        """Show one target: what is open, what to do, and how it went."""
+        """Show one target: its open findings, their fixes and its runs."""
         name, now = request.path_params["name"], self._clock()
         view = target_view(self._store, now, name) if "\0" not in name else None
         if view is None:
-            raise HTTPException(404, "there is no such target")
+            raise HTTPException(404, "No such target")
         before = number_of(request, "before")
         runs = self._store.history.runs(name, limit=_RUNS, before=before)
         held = self._store.acknowledgements.holding(now)
@@ -164,7 +164,7 @@ class TriagePages:
 
 
 def _rules_of(row: GroupRow, held: dict[int, Acknowledgement]) -> Acknowledgement | None:
-    """Return why *row* does not count."""
+    """Return the acknowledgement of *row*."""
     number = row.example.acknowledged if row.example is not None else None
     return held.get(number) if number is not None else None
 

@@ -1,1 +1,1 @@
-"""Judge what the loader and C libraries take from outside the import path."""
+"""Judge what the loader and C libraries load from outside the import path."""

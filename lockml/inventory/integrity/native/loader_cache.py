@@ -1,6 +1,6 @@
-"""The bytes of /etc/ld.so.cache in, the paths of the shared objects that the loader takes by it out.
+"""Parse /etc/ld.so.cache: the paths of the shared objects that the loader finds through it.
 
-glibc, sysdeps/generic/dl-cache.h: a table of the old format, of the new one, or of the new one behind the old one.
+glibc, sysdeps/generic/dl-cache.h: a table in the old format, in the new one, or in the new one after the old one.
 """
 
 import struct
@@ -22,9 +22,9 @@ _MAX_PATH: Final = 4096
 
 
 def paths_in_cache(content: bytes, *, big_endian: bool = False) -> frozenset[str]:
-    """Return the paths that the cache names, as written; () where it is none that the loader takes.
+    """Return the paths in the cache, as written; () if it is not a cache that the loader accepts.
 
-    Its numbers are in the byte order of the processor. Raises UnreadableError where it names what is not in it.
+    Its numbers are in the byte order of the processor. Raises UnreadableError if an entry points outside it.
     """
     order = ">" if big_endian else "<"
     old_head, old_entry, new_head, new_entry = (
@@ -43,14 +43,14 @@ def paths_in_cache(content: bytes, *, big_endian: bool = False) -> frozenset[str
 
 
 def _named(content: bytes, entry: struct.Struct, count: int, first: int, strings: int) -> set[str]:
-    """Return the paths of *count* entries from *first* on, whose offsets count from *strings*."""
+    """Return the paths of *count* entries from *first*, with offsets relative to *strings*."""
     if count > _MAX_ENTRIES or first + count * entry.size > len(content):
-        raise UnreadableError(LOADER_CACHE, "it names more than it holds")
+        raise UnreadableError(LOADER_CACHE, "it has entries that point outside it")
     found: set[str] = set()
     for place in range(first, first + count * entry.size, entry.size):
         begin = strings + entry.unpack_from(content, place)[2]
         stop = content.find(b"\0", begin, begin + _MAX_PATH)
         if stop < 0:
-            raise UnreadableError(LOADER_CACHE, "it names more than it holds")
+            raise UnreadableError(LOADER_CACHE, "it has entries that point outside it")
         found.add(content[begin:stop].decode("utf-8", "surrogateescape"))
     return found

@@ -1,8 +1,8 @@
-"""The configurations by which C libraries load more code, and what they name that nothing accounts for.
+"""Find configurations that make C libraries load code, and the named code that nothing accounts for.
 
-config(5ssl): engines and providers with a path, in what OPENSSL_CONF or the usual places have, which Python's ssl and
-hashlib read when they are imported; nsswitch.conf(5): services, each of which is a shared object. What they name by a
-bare name lies in folders that `native` looks at.
+config(5ssl): engines and providers with a path, in the files of OPENSSL_CONF or the usual places, which Python's ssl
+and hashlib read on import; nsswitch.conf(5): services, each of which is a shared object. Bare names are looked up in
+folders that `native` checks.
 """
 
 import posixpath
@@ -39,7 +39,7 @@ def named_by_openssl(
     folders: Collection[str],
     is_owned: IsOwned,
 ) -> Iterator[tuple[str, str]]:
-    """Yield each configuration of OpenSSL with what it loads that is neither in *folders* nor has an owner.
+    """Yield each OpenSSL configuration with what it loads that is neither in *folders* nor owned.
 
     Raises UnreadableError.
     """
@@ -63,12 +63,12 @@ def named_by_openssl(
 
 
 def named_by_services(tree: FileTree, folders: Collection[str], is_owned: IsOwned) -> Iterator[tuple[str, str]]:
-    """Yield the configuration of name services with each object that it loads and that has no owner.
+    """Yield the name service configuration with each object that it loads and that has no owner.
 
-    Only one that changed after the start is: of the image's, the objects are. Raises UnreadableError.
+    Only a configuration changed after the start counts: for the image's, the objects do. Raises UnreadableError.
     """
     origin = tree.origin(tree.resolve(_SERVICES))
-    if origin is None or origin.order != AFTER_START:  # an engine may mount one
+    if origin is None or origin.order != AFTER_START:  # a container engine may mount one
         return
     lines = (line.partition("#")[0].partition(":")[2] for line in _lines(tree, tree.resolve(_SERVICES)))
     for service in sorted({word for line in lines for word in _WORD.findall(line)}):
@@ -96,7 +96,7 @@ def _lines(tree: FileTree, path: str) -> list[str]:
 
 
 def _included(lines: Sequence[str], runtimes: Sequence[Runtime]) -> Iterator[str]:
-    """Yield the files and folders that a configuration includes; relative ones from wherever they may be seen."""
+    """Yield the files and folders that a configuration includes; relative ones from every possible base."""
     folders = [match["path"] for match in map(_PRAGMA.fullmatch, lines) if match is not None]
     for runtime in runtimes:
         folders += [runtime.environment.get("OPENSSL_CONF_INCLUDE", ""), runtime.working_folder]
@@ -107,7 +107,7 @@ def _included(lines: Sequence[str], runtimes: Sequence[Runtime]) -> Iterator[str
 
 
 def _named(tree: FileTree, lines: Sequence[str]) -> Iterator[str]:
-    """Yield the paths of objects in a configuration: what a setting that loads one says, and what leads to one."""
+    """Yield the paths of objects in a configuration: values of settings that load one or lead to one."""
     settings = [line.partition("=")[::2] for line in lines if not line.lstrip().startswith(("#", "["))]
     values: dict[str, set[str]] = {}
     for key, text in settings:
@@ -121,7 +121,7 @@ def _named(tree: FileTree, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _is_accounted_for(tree: FileTree, value: str, folders: Collection[str], is_owned: IsOwned) -> bool:
-    """Say whether what a configuration names is whole, and lies where it is looked at or has an owner."""
+    """Return whether what a configuration names is unchanged and in a checked folder, or has an owner."""
     if not value.startswith("/") or "$" in value:
         return False
     if tree.kind(value) == "folder":
@@ -136,12 +136,12 @@ def _is_object(tree: FileTree, path: str) -> bool:
         return True
     try:
         return tree.read(path, len(_ELF)) == _ELF
-    except UnreadableError:  # of a stream, not every file is kept
+    except UnreadableError:  # a stream does not keep every file
         return False
 
 
 def _plain(text: str, variables: Mapping[str, str]) -> str:
-    """Return a value without its comment, quotes and escapes, and with those *variables* that it names."""
+    """Return a value without its comment, quotes and escapes, and with its *variables* expanded."""
     for _ in range(8):
         text = _VARIABLE.sub(lambda match: variables.get(next(filter(None, match.groups())), match[0]), text)
     if not re.search("[\"'`]", text):

@@ -1,8 +1,8 @@
-"""Judge the shared objects outside the import path that the loader may take, by what brought them.
+"""Judge the shared objects outside the import path that the loader may load, by their origin.
 
 ld.so(8): the folders of LD_LIBRARY_PATH, of /etc/ld.so.conf.d and its cache, and the system's own; musl's path file;
-where OpenSSL and glibc look for what they load by themselves. They are not hashed: what changed after the start is
-drift, what a later layer put in place of another without its package too; the rest is a limit.
+where OpenSSL and glibc search for what they load by themselves. They are not hashed: one that changed after the start
+is drift, as is one that a later layer replaced without its package; the rest is a limit.
 """
 
 import posixpath
@@ -40,11 +40,11 @@ SHARED_OBJECT: Final = re.compile(r".+\.so(?:\.[\w.]+)?")
 _PLUGINS: Final = re.compile(r"engines(?:-[\d._]+)?|ossl-modules|gconv")
 _MUSL_LOADER: Final = re.compile(r"(ld-musl-\w+)\.so\.1")
 _ALTERNATIVES: Final = "/etc/alternatives"
-_LATE: Final = "a shared object that the loader may take is not the image's"
+_LATE: Final = "a shared object that the loader may load changed since the image was built"
 
 
 def loader_folders(tree: FileTree, search: str, *, big_endian: bool = False) -> Iterator[str]:
-    """Yield the folders that the loader looks into, without links; *search* is LD_LIBRARY_PATH.
+    """Yield the folders that the loader searches, links resolved; *search* is LD_LIBRARY_PATH.
 
     Raises UnreadableError.
     """
@@ -53,13 +53,13 @@ def loader_folders(tree: FileTree, search: str, *, big_endian: bool = False) -> 
 
 
 def plugin_folders(tree: FileTree, folders: Iterable[str], named: Iterable[str]) -> Iterator[str]:
-    """Yield where C libraries look for what they load by themselves, without links: below *folders*, and as *named*."""
+    """Yield where C libraries search for what they load themselves, links resolved: below *folders*, and as *named*."""
     below = (f"{folder}/{name}" for folder in folders for name in tree.names(folder) if _PLUGINS.fullmatch(name))
     yield from _existing(tree, (*below, *named))
 
 
 def _existing(tree: FileTree, folders: Iterable[str]) -> Iterator[str]:
-    """Yield each of *folders* that is there once, without links, with what the loader prefers on some processors."""
+    """Yield each existing one of *folders* once, links resolved, with what the loader prefers on some processors."""
     seen: set[str] = set()
     entered: set[str] = set()
     for folder in folders:
@@ -74,7 +74,7 @@ def _existing(tree: FileTree, folders: Iterable[str]) -> Iterator[str]:
 
 
 def _named_folders(tree: FileTree, search: str, *, as_made: bool = False) -> Iterator[str]:
-    """Yield the folders of all but the loader's cache, as written; *as_made* by what did not change after the start."""
+    """Yield the folders from all but the loader's cache, as written; *as_made* only reads what did not change."""
     files = [f"{_CONFIGURED}.d/{name}" for name in tree.names(f"{_CONFIGURED}.d") if name.endswith(".conf")]
     yield from filter(None, re.split("[:;]", search))
     for file in (_CONFIGURED, *files):
@@ -86,7 +86,7 @@ def _named_folders(tree: FileTree, search: str, *, as_made: bool = False) -> Ite
 
 
 def _musl_files(tree: FileTree) -> list[str]:
-    """Return what tells musl's loaders their folders; /etc itself is not listed, as engines mount files over it."""
+    """Return the path files of musl's loaders; /etc itself is not listed, as engines mount files over it."""
     found = (_MUSL_LOADER.fullmatch(name) for name in tree.names("/lib"))
     return [f"/etc/{loader[1]}.path" for loader in found if loader is not None]
 
@@ -114,7 +114,7 @@ def _lines(tree: FileTree, file: str) -> Iterator[str]:
 def survey_native(
     tree: FileTree, environment: PythonEnvironment, results: SurveyResults, packages: PackageLists, anchored: int
 ) -> None:
-    """Record what in the loader's folders is not as it came with the image, and how much nothing proves."""
+    """Record what changed in the loader's folders since the image was built, and how much nothing proves."""
     own = posixpath.dirname(environment.library) if environment.library is not None else ""
     search = f"{environment.library_search}:{own}"
     named = _cached(tree, big_endian=environment.big_endian)
@@ -144,10 +144,12 @@ def survey_native(
 
 
 def _tell_late(tree: FileTree, results: SurveyResults) -> None:
-    """Take down what leads the loader elsewhere and changed after the start."""
+    """Record what redirects the loader and changed after the start."""
     for file in _musl_files(tree):
         if _is_late(tree, file):
-            results.deviate("modified", file, None, "it decides where the loader looks, and is not the image's")
+            results.deviate(
+                "modified", file, None, "it decides where the loader searches, and it changed since the image was built"
+            )
     for name in tree.names(_ALTERNATIVES):
         path = f"{_ALTERNATIVES}/{name}"
         if SHARED_OBJECT.fullmatch(posixpath.basename(tree.resolve(path))) and _is_late(tree, path):
@@ -155,9 +157,9 @@ def _tell_late(tree: FileTree, results: SurveyResults) -> None:
 
 
 def _tell_cache(tree: FileTree, results: SurveyResults, cached: Collection[str], folders: Collection[str]) -> None:
-    """Take down what of *cached*, which the loader has cached, is not in *folders*, if that changed after the start.
+    """Record the objects of the loader cache *cached* that are not in *folders*, if they changed after the start.
 
-    What it names and is no whole path, the loader seeks in the folder that a program happens to be in.
+    The loader searches for a relative path in the working folder of the program.
     """
     late = _is_late(tree, LOADER_CACHE)
     for named in sorted(cached):
@@ -165,20 +167,23 @@ def _tell_cache(tree: FileTree, results: SurveyResults, cached: Collection[str],
         foreign = SHARED_OBJECT.fullmatch(name) is None or tree.resolve(folder or "/") not in folders
         if not named.startswith("/") or (late and foreign):
             results.deviate(
-                "modified", LOADER_CACHE, None, f"the loader takes {named} by it, and it is not the image's"
+                "modified",
+                LOADER_CACHE,
+                None,
+                f"it makes the loader load {named}, which changed since the image was built",
             )
             return
 
 
 def _fault(tree: FileTree, path: str, packages: PackageLists) -> str | None:
-    """Return why a shared object, or a link to one, is not as the image has it."""
+    """Return why a shared object, or a link to one, differs from the image."""
     origin = tree.origin(path)
-    if _is_mounted(tree, path, origin):  # as the drivers of a graphics card are, by whoever starts it
+    if _is_mounted(tree, path, origin):  # such as graphics drivers, by the person who starts it
         return None
     if _is_late(tree, path) or _is_late(tree, tree.resolve(path)):
         return _LATE
     if origin is not None and origin.replaces and not packages.came_whole(path):
-        return "a later layer put it in the place of a shared object, and not the whole package"
+        return "a later layer replaced this shared object, but not its entire package"
     return None
 
 
@@ -188,13 +193,13 @@ def _is_anchored(tree: FileTree, path: str, anchored: int) -> bool:
 
 
 def _is_late(tree: FileTree, path: str) -> bool:
-    """Say whether a file changed after the start; what is mounted is the word of whoever starts the subject."""
+    """Return whether a file changed after the start; mounts are decided by the person who starts the subject."""
     origin = tree.origin(path)
     return origin is not None and origin.changed
 
 
 def _is_mounted(tree: FileTree, path: str, origin: Origin | None) -> bool:
-    """Say whether a file, or what a link leads to, is mounted: nobody in a container can do that."""
+    """Return whether a file or a link's target is mounted, which cannot be done from inside a container."""
     if origin is not None and origin.order > AFTER_START:
         return True
     place = tree.resolve(path)

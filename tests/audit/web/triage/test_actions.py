@@ -11,10 +11,12 @@ from starlette.testclient import TestClient
 
 from lockml.audit.config.model import Actions
 from lockml.audit.findings import group_of
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
+
+pytestmark = pytest.mark.slow
 
 TOKEN = "0123456789abcdef"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -99,7 +101,7 @@ def test_run_that_is_asked_for_waits_until_there_is_one(store: Store) -> None:
     client = client_of(store)
     form = {"target": "here", "next": "/targets/here", **token_of(client)}
     assert client.post("/actions/run", data=form).status_code == 303
-    assert "A run was asked for" in client.get("/targets/here").text
+    assert "Run requested" in client.get("/targets/here").text
     assert store.requests.all(NOON) == {"here": NOON + timedelta(minutes=1)}
     store.runs.record(make_result(hours=1), lambda *_: ())
     assert "A run was asked for" not in client.get("/targets/here").text
@@ -203,5 +205,5 @@ def test_reason_is_text_and_nothing_else(store: Store) -> None:
         text = client.get(page).text
         assert r"&lt;b&gt;\u202eknown twice&lt;/b&gt;" in text, page
     until = NOON + timedelta(days=1)
-    store.acknowledgements.add(Seen(group=group_of(LATER)), None, "other", NOON, until)
+    store.acknowledgements.add(FindingScope(group=group_of(LATER)), None, "other", NOON, until)
     assert "other" in client.get("/acknowledgements").text

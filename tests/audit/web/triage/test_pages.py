@@ -9,10 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from lockml.audit.findings import group_of
-from lockml.audit.store.acknowledgements import Seen
+from lockml.audit.store.acknowledgements import FindingScope
 from lockml.audit.store.store import Store
 from lockml.audit.web.app import build_app
 from tests.audit.made import NOON, SetClock, make_finding, make_result, make_target
+
+pytestmark = pytest.mark.slow
 
 OLD = make_finding("urllib3", locked="1.26.4", found="1.23", fix="pip install urllib3==1.26.4")
 NEW = make_finding("urllib3", locked="1.26.4", found="1.24")
@@ -74,8 +76,8 @@ def test_who_has_a_version_is_told_with_the_count_of_targets(client: TestClient)
         ("by=age", "An hour to a day 39"),
         ("by=target&sort=count", "a 38 findings"),
         ("by=finding&package=urllib3&version=1.24", "1\u20131 of 1 findings"),
-        ("severity=note", "Nothing fits."),
-        ("age=older", "Nothing fits."),
+        ("severity=note", "No matches."),
+        ("age=older", "No matches."),
         ("target=b", "1\u20131 of 1 groups of 1 finding"),
         ("page=99", "1\u20133 of 3 groups of 40 findings"),
     ],
@@ -112,12 +114,12 @@ def test_target_that_was_never_reached_does_not_look_fine(client: TestClient) ->
     page = words(client, "/targets/lost")
     assert "never reached" in page
     assert "no such container" in page
-    assert "Not known: it was never reached." in page
+    assert "Unknown: never reached." in page
     assert "Nothing." not in page
-    assert "Not known: it was not looked at yet." in words(client, "/targets/never")
+    assert "Unknown: not checked yet." in words(client, "/targets/never")
     fleet = words(client, "/")
     assert "never reached lost" in fleet
-    assert "nothing is known yet never" in fleet
+    assert "not checked yet never" in fleet
 
 
 def test_target_whose_lock_is_missing_is_misconfigured_and_not_away(store: Store, client: TestClient) -> None:
@@ -125,14 +127,14 @@ def test_target_whose_lock_is_missing_is_misconfigured_and_not_away(store: Store
     store.runs.record(make_result(target="bad", state="misconfigured", report=None, error="no lock"), lambda *_: ())
     page = client.get("/targets/bad").text
     assert '<span class="state s-misconfigured">misconfigured</span>' in page
-    assert "Not known: it was never looked at." in page
+    assert "Unknown: never checked." in page
 
 
 def test_target_that_cannot_be_reached_any_more_shows_what_was_open(store: Store, client: TestClient) -> None:
     lost = make_result(target="b", hours=2.5, state="unreachable", error="gone", report=None)
     store.runs.record(lost, lambda *_: ())
     page = words(client, "/targets/b")
-    assert "As it was when it was last looked at wholly." in page
+    assert "From the last complete check." in page
     assert "urllib3 1.26.4 → 1.23" in page
 
 
@@ -165,7 +167,7 @@ def test_fleet_is_sorted_and_paged_by_its_address(tmp_path: Path) -> None:
 
 
 def test_acknowledged_findings_are_shown_where_they_are_asked_for(store: Store, client: TestClient) -> None:
-    store.acknowledgements.add(Seen(group=group_of(OLD)), None, "known", NOON, NOON + timedelta(days=1))
+    store.acknowledgements.add(FindingScope(group=group_of(OLD)), None, "known", NOON, NOON + timedelta(days=1))
     assert "urllib3 1.26.4 → 1.23" not in words(client, "/findings")
     page = words(client, "/findings?show=acknowledged")
     assert "urllib3 1.26.4 → 1.23" in page

@@ -188,11 +188,13 @@ def test_matrix_of_ten_thousand_is_refused_before_it_is_made() -> None:
     assert "lock 'a': matrix: makes too many locks: 1,000,000 in total, more than 1,000" in refused(text)
 
 
+@pytest.mark.slow
 def test_thousand_locks_that_stand_on_each_other_are_put_in_order() -> None:
     text = "".join(f'[[lock]]\nname = "l{number}"\non = "l{number + 1}"\n' for number in range(999))
     assert [cell.name for cell in cells_of(text + '[[lock]]\nname = "l999"\n')] == [f"l{999 - n}" for n in range(1000)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sets(st.integers(0, 9)), min_size=10, max_size=10))
 def test_nothing_comes_before_what_it_needs_or_there_is_a_circle(needs: list[set[int]]) -> None:
     tables = [

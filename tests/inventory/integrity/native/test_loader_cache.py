@@ -36,5 +36,5 @@ def test_cache_that_the_loader_does_not_take_names_nothing(content: bytes) -> No
 @pytest.mark.parametrize("cut", [1, 30, 60])
 @pytest.mark.parametrize("old", [True, False])
 def test_cache_that_names_what_is_not_in_it_cannot_be_read(cut: int, old: bool) -> None:
-    with pytest.raises(UnreadableError, match="more than it holds"):
+    with pytest.raises(UnreadableError, match="entries that point outside it"):
         paths_in_cache(loader_cache(*PATHS, old=old, new=not old)[:-cut])

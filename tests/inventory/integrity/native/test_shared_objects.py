@@ -145,6 +145,7 @@ PLUGINS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [*PLUGINS, f"{TRIPLET}/gconv/gconv-modules", "/srv/a/x.so", "/srv/b/x.so", "/srv/c/x.so"]
 )

@@ -47,6 +47,7 @@ def names(lock: Lock, choice: Choice = Choice(), platform: str = "linux/amd64") 
     return sorted(f"{each.name}=={each.version}" for each in select_packages(chosen, target, "conda-lock.yml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", list(cases("conda-lock", "conda-lock.yml")), ids=str)
 def test_selection_is_what_conda_lock_hands_to_pip(case: Case) -> None:
     assert selected(case) == sorted(case.pins)
@@ -178,6 +179,7 @@ VALUES = st.one_of(
 KEYS = st.sampled_from([*entry(), "source", "categories", "version"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=4), st.sampled_from([1, 2]))
 def test_any_values_are_a_lock_or_refused(changes: list[dict[str, object]], version: int) -> None:
     with suppress(LockError):

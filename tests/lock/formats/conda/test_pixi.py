@@ -212,6 +212,7 @@ PLATFORMS = st.sampled_from(["linux-64", "osx-arm64", "x", ""])
 SELECTORS = st.lists(st.dictionaries(st.sampled_from(["pypi", "conda", "extras"]), VALUES, max_size=2), max_size=2)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=4),
     st.dictionaries(

@@ -62,6 +62,7 @@ ASKED_WITH_MARKERS = {
 CASES = [*WITH_GROUPS, *FOLLOWED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize(("name", "oracle", "choice"), CASES, ids=[f"{name}-{oracle}" for name, oracle, _ in CASES])
 def test_selection_is_what_poetry_exports(name: str, oracle: str, choice: Choice, target: Target) -> None:
@@ -81,6 +82,7 @@ def test_every_group_is_installed_where_no_pyproject_says_which_are_optional() -
     assert any("every group" in note for note in lock.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 @pytest.mark.parametrize(
     ("name", "oracle"), [("classic-1.1", "default"), ("classic-1.8", "default"), ("forks-1.8", "default")]

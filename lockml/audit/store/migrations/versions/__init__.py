@@ -1,1 +1,1 @@
-"""The steps, in their order."""
+"""The migrations in their order."""

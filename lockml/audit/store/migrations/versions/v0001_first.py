@@ -10,7 +10,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     _make_targets()
     _make_runs()
     _make_findings()
@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 
 def _make_targets() -> None:
-    """Make the tables of what is audited, and of what runs keep once."""
+    """Create the tables of targets and contents."""
     op.create_table(
         "targets",
         sa.Column("name", sa.String(length=400), nullable=False),
@@ -43,7 +43,7 @@ def _make_targets() -> None:
 
 
 def _make_runs() -> None:
-    """Make the table of how each run ended."""
+    """Create the table of runs."""
     op.create_table(
         "runs",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
@@ -82,7 +82,7 @@ def _make_runs() -> None:
 
 
 def _make_findings() -> None:
-    """Make the table of what was found."""
+    """Create the table of findings."""
     op.create_table(
         "findings",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
@@ -111,7 +111,7 @@ def _make_findings() -> None:
 
 
 def _make_work() -> None:
-    """Make the tables of what is being done, and what is to be told."""
+    """Create the tables of claims and messages."""
     op.create_table(
         "claims",
         sa.Column("target", sa.String(length=400), nullable=False),

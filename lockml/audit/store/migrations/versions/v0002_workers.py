@@ -1,4 +1,4 @@
-"""Workers with their last sign of life, counters that pruning does not lower, and when a target was added."""
+"""Workers with their last heartbeat, counters that pruning does not lower, and when a target was added."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables, and count the runs that there are."""
+    """Create the tables, and count existing runs."""
     op.add_column("targets", sa.Column("added", sa.DateTime(timezone=True)))
     op.create_table(
         "workers",

@@ -1,4 +1,4 @@
-"""What findings are grouped by, what of them is acknowledged, and runs that somebody asks for."""
+"""Groups of findings, acknowledgements, and requested runs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ _BATCH = 1000
 
 
 def upgrade() -> None:
-    """Add the columns, fill them for what is open, and make the tables."""
+    """Add the columns, fill them for open findings, and create the tables."""
     for column in (
         sa.Column("package", sa.String(length=100)),
         sa.Column("locked", sa.String(length=50)),

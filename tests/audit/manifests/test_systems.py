@@ -14,14 +14,16 @@ from cronsim import CronSim
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from lockml.audit.manifest_notes import CONTAINERFILE, INTERVALS, FleetEntry, ManifestSettings
-from lockml.audit.manifests import MANIFESTS, manifest_files
+from lockml.audit.manifests.fleet_facts import FleetEntry, FleetFacts
+from lockml.audit.manifests.settings import CONTAINERFILE, INTERVALS, ManifestSettings
+from lockml.audit.manifests.steps import environment_file
+from lockml.audit.manifests.systems import MANIFESTS, manifest_files
 from tests.audit.services import unavailable
 from tests.cli.process import run_lockml
 
 pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FLEETS = ("/srv/fleet/lockml.toml", "/srv/my fleet 100%/lock'ml $HOME.toml")
 
 
@@ -33,12 +35,14 @@ def settings(
     every: str = "1h",
     lockml: str = sys.executable,
     installed: str = "lockml==1.0",
+    entries: tuple[FleetEntry, ...] = (),
+    store: str | None = None,
     **more: Any,
 ) -> ManifestSettings:
     return ManifestSettings(
         fleet=fleet,
         given=fleet.rpartition("/")[2],
-        variables=("SLACK_TOKEN",),
+        facts=FleetFacts(variables=("SLACK_TOKEN",), entries=entries, store=store),
         lockml=lockml,
         every=every,
         image="registry.example/lockml:1",
@@ -178,7 +182,7 @@ def test_engine_of_this_machine_is_asked_everywhere(engine: str) -> None:
 @pytest.mark.parametrize("system", ["systemd", "cron", "compose"])
 def test_secrets_stand_in_a_file_of_their_own_and_in_no_other(system: str) -> None:
     files = MANIFESTS[system](settings())
-    assert "SLACK_TOKEN=" in files["lockml-audit.env"].splitlines()
+    assert "SLACK_TOKEN=''" in files["lockml-audit.env"].splitlines()
     assert all("SLACK_TOKEN" not in text for name, text in files.items() if name != "lockml-audit.env")
     assert any("lockml-audit.env" in text for name, text in files.items() if name != "lockml-audit.env")
 
@@ -194,10 +198,10 @@ def test_secrets_of_kubernetes_are_those_that_its_pods_read() -> None:
 def test_cron_hands_the_variables_of_the_file_on(tmp_path: Path) -> None:
     text = MANIFESTS["cron"](settings())["lockml-audit"].splitlines()[-1].split(" root ", 1)[1]
     given = tmp_path / "given.env"
-    given.write_text("SLACK_TOKEN='a b'\n")
+    given.write_text(environment_file(["SLACK_TOKEN"], "").replace("''", "'a b; $HOME #'"))
     line = f"{text.replace('/etc/lockml/lockml-audit.env', str(given)).partition('; cd ')[0]}; env"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
-    assert "SLACK_TOKEN=a b" in done.stdout.splitlines()
+    assert "SLACK_TOKEN=a b; $HOME #" in done.stdout.splitlines()
 
 
 ENTRIES = tuple(
@@ -220,7 +224,7 @@ ENTRIES = tuple(
 def test_targets_that_do_not_exist_there_are_named(system: str, serve: bool, missing: list[str]) -> None:
     files, told = manifest_files(system, settings(serve=serve, entries=ENTRIES))
     assert [line.split("'")[1] for line in told] == missing
-    assert all(line in files["README.md"] for line in told)
+    assert all(line in files["LOCKML-AUDIT.md"] for line in told)
 
 
 @pytest.mark.parametrize(
@@ -241,13 +245,15 @@ def test_files_outside_the_folder_of_the_fleet_are_named(system: str, subject: s
 
 def test_locks_of_the_fleet_are_those_of_the_config_map() -> None:
     entries = (FleetEntry(name="a", kind="registry", subject="x", lock="a b.toml"),)
-    text = manifest_files("kubernetes", settings("/srv/fleet/lockml.toml", entries=entries))[0]["README.md"]
+    text = manifest_files("kubernetes", settings("/srv/fleet/lockml.toml", entries=entries))[0]["LOCKML-AUDIT.md"]
     assert "--from-file=lockml.toml --from-file='a b.toml'" in text
 
 
 def test_store_of_compose_is_in_a_volume_and_the_fleet_is_read_only() -> None:
     """The service is root without the right to write to other users' folders."""
-    service = yaml.safe_load(MANIFESTS["compose"](settings(embedded=True))["compose.yaml"])["services"]["lockml-audit"]
+    service = yaml.safe_load(MANIFESTS["compose"](settings(store="lockml-audit.db"))["compose.yaml"])["services"][
+        "lockml-audit"
+    ]
     assert service["command"][-2:] == ["--store", "sqlite:////var/lib/lockml/lockml-audit.db"]
     assert "/srv/fleet:/fleet:ro" in service["volumes"]
     server = yaml.safe_load(MANIFESTS["compose"](settings())["compose.yaml"])["services"]["lockml-audit"]
@@ -265,7 +271,7 @@ def test_folder_with_a_colon_or_a_dollar_is_the_one_that_is_mounted_and_written_
 
 @pytest.mark.parametrize(("system", "count"), [("kubernetes", 1), ("compose", 0), ("systemd", 0)])
 def test_store_that_a_pod_would_lose_is_named(system: str, count: int) -> None:
-    assert len(manifest_files(system, settings(embedded=True))[1]) == count
+    assert len(manifest_files(system, settings(store="lockml-audit.db"))[1]) == count
 
 
 @pytest.mark.parametrize("system", ["kubernetes", "compose", "github"])
@@ -275,26 +281,49 @@ def test_recipe_of_the_image_is_named_and_is_there(system: str) -> None:
     assert (ROOT / CONTAINERFILE).is_file()
 
 
-@pytest.mark.parametrize("system", MANIFESTS)
-def test_files_are_written_where_they_are_wanted(tmp_path: Path, system: str) -> None:
-    printed = run_lockml("audit", "manifest", system, folder=tmp_path)
-    assert printed.code == 0
-    outcome = run_lockml("audit", "manifest", system, "-o", "out", folder=tmp_path)
-    assert outcome.code == 0
-    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert all(file.read_text() in printed.out for file in files)
-    steps = (tmp_path / "out" / "README.md").read_text()
-    assert all(f"`{file.relative_to(tmp_path / 'out')}`" in steps for file in files if file.name != "README.md")
+@pytest.mark.parametrize(
+    ("store", "folders"),
+    [
+        (None, ["/srv/fleet"]),
+        ("lockml-audit.db", ["/srv/fleet"]),
+        ("db/audit.db", ["/srv/fleet"]),
+        ("../data/audit.db", ["/srv/fleet", "/srv/data"]),
+        ("/var/lib/audits/audit.db", ["/srv/fleet", "/var/lib/audits"]),
+        ("/srv/fleet2/audit.db", ["/srv/fleet", "/srv/fleet2"]),
+    ],
+)
+def test_unit_may_write_to_the_folder_of_the_store(store: str | None, folders: list[str]) -> None:
+    unit = MANIFESTS["systemd"](settings(store=store))["lockml-audit.service"]
+    assert f"ReadWritePaths={' '.join(folders)}\n" in unit
 
 
-def test_service_is_refused_where_there_is_none(tmp_path: Path) -> None:
-    outcome = run_lockml("audit", "manifest", "cron", "--serve", folder=tmp_path)
-    assert (outcome.code, "use it with compose, kubernetes, systemd" in outcome.err) == (2, True)
+def test_temporary_files_have_a_folder_that_is_writable() -> None:
+    """Processes of a pool meet at a socket there; /tmp is read-only in these pods, and by ProtectSystem=strict."""
+    for container in kubernetes("deployment.yaml", serve=True)["containers"]:
+        (folder,) = (each["value"] for each in container["env"] if each["name"] == "TMPDIR")
+        assert folder in [each["mountPath"] for each in container["volumeMounts"]]
+    unit = MANIFESTS["systemd"](settings())["lockml-audit.service"]
+    assert "TMPDIR=/var/lib/lockml\n" in unit
+    assert "StateDirectory=lockml\n" in unit
 
 
-def test_engine_that_is_no_address_is_refused(tmp_path: Path) -> None:
-    outcome = run_lockml("audit", "manifest", "cron", folder=tmp_path, variables={"DOCKER_HOST": "ssh://x"})
-    assert (outcome.code, "is not unix:///PATH" in outcome.err) == (2, True)
+@pytest.mark.parametrize("serve", [False, True])
+def test_kubectl_applies_the_files_of_the_manifest_and_no_others(serve: bool) -> None:
+    """A folder may hold other objects of its user, which `apply -f .` would apply too."""
+    files, _ = manifest_files("kubernetes", settings(serve=serve))
+    applied = [f"-f {name}" for name in files if name.endswith(".yaml")]
+    (line,) = (each for each in files["LOCKML-AUDIT.md"].splitlines() if "kubectl apply" in each)
+    assert sorted(line.split("apply ")[1].replace("-f ", "-f@").split()) == sorted(
+        each.replace("-f ", "-f@") for each in applied
+    )
+
+
+def test_worker_of_a_new_pod_or_container_has_the_name_of_the_last_one() -> None:
+    containers = kubernetes("deployment.yaml", serve=True)["containers"]
+    assert all({"name": "LOCKML_HOST", "value": "lockml-audit"} in each["env"] for each in containers)
+    files = MANIFESTS["compose"](settings())
+    assert yaml.safe_load(files["compose.yaml"])["services"]["lockml-audit"]["uts"] == "host"
+    assert "LOCKML_HOST" not in files["lockml-audit.env"], "a person need not fill it in"
 
 
 def test_image_has_every_dependency_of_lockml_pinned() -> None:

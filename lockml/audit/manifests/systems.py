@@ -1,31 +1,31 @@
-"""How often and with which fleet file in; what schedules audits elsewhere, as files of that system, out.
+"""The files of each system that run audits there.
 
 systemd.timer(5), crontab(5), Kubernetes batch/v1 and apps/v1, GitHub's workflow syntax, the Compose specification.
 """
 
+import posixpath
 from collections.abc import Callable, Mapping
 from shlex import quote
 from typing import Any, Final
 
 import yaml
 
-from lockml.audit.manifest_notes import (
+from lockml.audit.manifests.fleet_facts import missing_there
+from lockml.audit.manifests.settings import (
     CONTAINERFILE,
     INSTALLED,
-    STEPS,
+    STEPS_FILE,
     TOKEN,
     VARIABLES,
     ManifestSettings,
-    environment_file,
-    missing_there,
-    readme,
     socket_of,
 )
+from lockml.audit.manifests.steps import STEPS, environment_file, format_steps
 
 __all__ = ["MANIFESTS", "SERVED", "manifest_files"]
 
 SERVED: Final = frozenset({"systemd", "kubernetes", "compose"})
-"""The systems that can run a service which schedules by itself; Compose does nothing else."""
+"""The systems that can run a service with its own schedules; Compose always does."""
 
 _WORK: Final = "/var/lib/lockml"
 
@@ -36,15 +36,15 @@ Nice=10
 IOSchedulingClass=idle
 NoNewPrivileges=yes
 ProtectSystem=strict
-ReadWritePaths={word}
+ReadWritePaths={words}
 StateDirectory=lockml
 CacheDirectory=lockml
-Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml
+Environment=LOCKML_STATE_DIR=/var/lib/lockml LOCKML_CACHE_DIR=/var/cache/lockml TMPDIR=/var/lib/lockml
 EnvironmentFile=-{variables}
 """
 _ONCE: Final = """\
 [Unit]
-Description=Look once at every target of the lockml fleet
+Description=Check every target of the lockml fleet once
 After=network-online.target
 Wants=network-online.target
 
@@ -55,7 +55,7 @@ SuccessExitStatus=1
 {common}"""
 _TIMER: Final = """\
 [Unit]
-Description=Look at the lockml fleet every {every}
+Description=Check the lockml fleet every {every}
 
 [Timer]
 OnCalendar={calendar}
@@ -92,10 +92,10 @@ _LABELS: Final = {"app.kubernetes.io/name": "lockml-audit"}
 
 
 def _systemd(settings: ManifestSettings) -> dict[str, str]:
-    """Return a timer that runs one pass, or a service that schedules by itself."""
+    """Return a timer that runs one pass, or a service with its own schedules."""
     common = _COMMON.format(
         path=_unit_path(settings.folder),
-        word=_unit_word(settings.folder).replace("$$", "$"),
+        words=" ".join(_unit_word(folder).replace("$$", "$") for folder in _written_folders(settings)),
         variables=_unit_path(INSTALLED),
     )
     run, serve = (
@@ -112,14 +112,24 @@ def _systemd(settings: ManifestSettings) -> dict[str, str]:
     }
 
 
+def _written_folders(settings: ManifestSettings) -> list[str]:
+    """Return the folders that an audit writes to: that of the fleet file, and that of its store if it is elsewhere."""
+    store = settings.facts.store
+    if store is None or "$" in store:
+        return [settings.folder]
+    folder = posixpath.dirname(posixpath.normpath(posixpath.join(settings.folder, store)))
+    inside = posixpath.commonpath((folder, settings.folder)) == posixpath.normpath(settings.folder)
+    return [settings.folder, *([] if inside else [folder])]
+
+
 def _unit_word(text: str) -> str:
-    """Return one word of a unit's line: quoted, and no specifier or variable in it."""
+    """Return *text* as one word of a unit: quoted, without specifiers or variables."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{quoted}"' if any(each in text for each in " \"'\\;") else quoted
 
 
 def _unit_path(text: str) -> str:
-    """Return a path that takes the whole line: it is not split, so it is not quoted."""
+    """Return a path for a line of its own, which systemd does not split, so that it needs no quotes."""
     return text.replace("%", "%%")
 
 
@@ -128,7 +138,7 @@ def _cron(settings: ManifestSettings) -> dict[str, str]:
     variables = f"if [ -r {INSTALLED} ]; then set -a; . {INSTALLED}; fi"
     return {
         "lockml-audit": (
-            "# /etc/cron.d/lockml-audit: cron mails what is on standard error, so only what went wrong\n"
+            "# /etc/cron.d/lockml-audit: cron mails standard error, so it mails errors only\n"
             "SHELL=/bin/sh\n"
             f"{settings.cron} root {variables}; cd {_cron_word(settings.folder)} && {command} >/dev/null\n"
         ),
@@ -137,13 +147,13 @@ def _cron(settings: ManifestSettings) -> dict[str, str]:
 
 
 def _cron_word(text: str) -> str:
-    """Return a word for the shell in a crontab, where a bare % means the end of the command, crontab(5)."""
+    """Return *text* as a word of the shell in a crontab, where a bare % ends the command, crontab(5)."""
     return quote(text).replace("%", "\\%")
 
 
 def _kubernetes(settings: ManifestSettings) -> dict[str, str]:
-    """Return a CronJob that looks at registries, or workers for each node's containers with what gives them work."""
-    notes = f"# {settings.image} is built by {CONTAINERFILE} of lockml's repository; README.md has the steps.\n"
+    """Return a CronJob that checks images in registries, or the workers, scheduler and pages of a cluster."""
+    notes = f"# {CONTAINERFILE} in lockml's repository builds {settings.image}; {STEPS_FILE} has the steps.\n"
     files = {"cronjob.yaml": _cron_job(settings)}
     if settings.serve:
         files = {
@@ -168,7 +178,11 @@ def _container(settings: ManifestSettings, name: str, command: str, *arguments: 
         "image": settings.image,
         "args": ["audit", command, "--fleet", f"/fleet/{settings.file}", *arguments],
         "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": not settings.secrets}}],
-        "env": [{"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"}, {"name": "LOCKML_STATE_DIR", "value": _WORK}],
+        "env": [
+            {"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"},
+            {"name": "LOCKML_STATE_DIR", "value": _WORK},
+            {"name": "TMPDIR", "value": _WORK},  # the root file system is read-only
+        ],
         "securityContext": _RESTRICTED,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         "volumeMounts": [{"name": "fleet", "mountPath": "/fleet"}, {"name": "work", "mountPath": _WORK}],
@@ -197,7 +211,7 @@ def _cron_job(settings: ManifestSettings) -> dict[str, Any]:
 
 
 def _running(kind: str, name: str, component: str, pod: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Return a set of pods that run for ever."""
+    """Return a set of pods that run until they are removed."""
     labels = {**_LABELS, "app.kubernetes.io/component": component}
     template = {"metadata": {"labels": labels}, "spec": pod}
     return {
@@ -220,12 +234,15 @@ def _deployment(settings: ManifestSettings) -> dict[str, Any]:
         readinessProbe=health,
         livenessProbe={"tcpSocket": {"port": "http"}, "periodSeconds": 20, "failureThreshold": 6},
     )
-    pod = _pod(_container(settings, "beat", "beat"), pages)
+    beat = _container(settings, "beat", "beat")
+    for container in (beat, pages):  # a new pod takes the place of the last one in the list of workers
+        container["env"].append({"name": "LOCKML_HOST", "value": "lockml-audit"})
+    pod = _pod(beat, pages)
     return _running("Deployment", "lockml-audit", "beat", pod, replicas=1)
 
 
 def _service() -> dict[str, Any]:
-    """Return what names the pages in the cluster; an Ingress with TLS is for the cluster to add."""
+    """Return the Service of the pages; add an Ingress with TLS of your own."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -252,7 +269,7 @@ def _daemon_set(settings: ManifestSettings) -> dict[str, Any]:
 
 
 def _github(settings: ManifestSettings) -> dict[str, str]:
-    """Return a workflow that looks at images in registries, and keeps its store from one run to the next."""
+    """Return a workflow that checks images in registries and keeps its store from one run to the next."""
     cache = {"path": "lockml-audit.db", "key": "lockml-audit-${{ github.run_id }}-${{ github.run_attempt }}"}
     run = f"lockml audit run --fleet {quote(settings.given)} --store sqlite:///lockml-audit.db"
     secrets = {name: f"${{{{ secrets.{name} }}}}" for name in settings.variables}
@@ -263,7 +280,7 @@ def _github(settings: ManifestSettings) -> dict[str, str]:
         {"run": f"pip install {settings.installed}", **({"env": variable} if "$" in settings.installed else {})},
         {"uses": "actions/cache/restore@v4", "with": {**cache, "restore-keys": "lockml-audit-"}},
         {"run": run, **({"env": secrets} if secrets else {})},
-        {"uses": "actions/cache/save@v4", "if": "always()", "with": cache},  # drift fails the job, and is remembered
+        {"uses": "actions/cache/save@v4", "if": "always()", "with": cache},  # drift fails the job: save its run as well
     ]
     workflow = {
         "name": "lockml audit",
@@ -272,20 +289,23 @@ def _github(settings: ManifestSettings) -> dict[str, str]:
         "concurrency": {"group": "lockml-audit"},
         "jobs": {"audit": {"runs-on": "ubuntu-latest", "timeout-minutes": 30, "steps": steps}},
     }
-    notes = f"# An image in place of pip: build {CONTAINERFILE} of lockml's repository, and name it as `container:`.\n"
+    notes = (
+        f"# For an image instead of pip, build {CONTAINERFILE} of lockml's repository and name it as `container:`.\n"
+    )
     return {".github/workflows/lockml-audit.yml": notes + _yaml(workflow)}
 
 
 def _compose(settings: ManifestSettings) -> dict[str, str]:
-    """Return a service that audits the containers of its host, and serves the pages to that host alone."""
+    """Return a service that audits the containers of its host and serves the pages to that host only."""
     socket = socket_of(settings.engine)
     health = "import urllib.request as u; u.urlopen('http://127.0.0.1:8765/healthz', timeout=5)"
     arguments = ["--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"]  # noqa: S104 - in it
-    if settings.embedded:
-        arguments += ["--store", f"sqlite:///{_WORK}/lockml-audit.db"]  # the folder of the fleet may be another user's
+    if settings.facts.store is not None:
+        arguments += ["--store", f"sqlite:///{_WORK}/lockml-audit.db"]  # another user may own the fleet's folder
     service = {
         "image": settings.image,
         "build": {"context": "${LOCKML_SOURCE:-.}", "dockerfile": CONTAINERFILE},
+        "uts": "host",  # the host's own name: that of a container is another after each restart
         "command": ["audit", "serve", *arguments],
         "restart": "unless-stopped",
         "pid": "host",
@@ -307,17 +327,15 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
             "work:/var/lib/lockml",
         ],
     }
-    notes = (
-        f"# The image is built by {CONTAINERFILE} of lockml's repository: LOCKML_SOURCE=CHECKOUT docker compose build\n"
-    )
+    notes = f"# {CONTAINERFILE} in lockml's repository builds the image: LOCKML_SOURCE=CHECKOUT docker compose build\n"
     document = {"services": {"lockml-audit": service}, "volumes": {"work": {}}}
-    names = tuple(dict.fromkeys((TOKEN, "LOCKML_HOST", *settings.variables)))
+    names = tuple(dict.fromkeys((TOKEN, *settings.variables)))
     variables = environment_file(names, settings.engine)
     return {"compose.yaml": notes + _yaml(document), VARIABLES: variables}
 
 
 def _mounted(folder: str) -> str | dict[str, Any]:
-    """Return the volume of the fleet's *folder*: one with a colon is not split at it."""
+    """Return the volume of the fleet's *folder*, in the long form if its path has a colon."""
     if ":" not in folder:
         return f"{folder}:/fleet:ro"
     return {"type": "bind", "source": folder, "target": "/fleet", "read_only": True}
@@ -333,7 +351,7 @@ def _yaml(document: Mapping[str, Any]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what stands in several places several times: readers of these files know no anchors."""
+    """A dumper without anchors and aliases, which people do not expect in these files."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
@@ -347,15 +365,13 @@ MANIFESTS: Final[Mapping[str, Callable[[ManifestSettings], dict[str, str]]]] = {
     "compose": _compose,
     "monitoring": _monitoring,
 }
-"""What makes the files of each system, by name."""
+"""The function that returns the files of each system, by the system's name."""
 
 
 def manifest_files(system: str, settings: ManifestSettings) -> tuple[dict[str, str], list[str]]:
-    """Return the files of *system* with a README that says how to use them, and what of the fleet is not there."""
+    """Return the files of *system* with the steps to install them, and what of the fleet does not exist there."""
     made = MANIFESTS[system](settings)
     place = "kubernetes-serve" if settings.serve and system == "kubernetes" else system
-    missing = list(missing_there(place, settings.entries))
-    if settings.embedded and system == "kubernetes":
-        missing.append("store: a file does not outlive a pod, and the fleet's folder is read-only: name a PostgreSQL")
-    text = readme(system, STEPS[system](settings), missing, list(made))
-    return {**made, "README.md": text}, missing
+    missing = list(missing_there(place, settings.facts)) if system != "monitoring" else []
+    text = format_steps(system, STEPS[system](settings), missing, list(made))
+    return {**made, STEPS_FILE: text}, missing
