@@ -64,13 +64,6 @@ _EXCEPTIONS: dict[tuple[str, str], str] = {}
 _NOT_YET: tuple[str, ...] = (
     "benchmarks/",
     "fixtures/",
-    "docs/api.md",
-    "docs/locks.md",
-    "docs/reference.md",
-    "docs/usage.md",
-    "lockml/api/",
-    "lockml/cli/",
-    "lockml/lock/",
 )
 
 _FOLDERS = ("lockml", "docs", "examples", "benchmarks", "fixtures")
