@@ -93,7 +93,7 @@ def test_lock_stays_up_to_date_until_a_table_or_a_file_changes(folder: Path) -> 
     assert (checked.code, checked.out.splitlines()[1:]) == (1, ["  requirements-build.txt does not match the lock"])
     (folder / "lockml.toml").write_text(table(folder, requires="[]"))
     checked = run_lockml("compile", "--check", *TARGET, folder=folder)
-    assert checked.out.splitlines()[1:] == ["  [[built]] says otherwise of flash-attn: requires"]
+    assert checked.out.splitlines()[1:] == ["  [[built]] has changed for flash-attn: requires"]
 
 
 def test_result_of_an_earlier_compile_does_not_hide_a_new_table(folder: Path) -> None:
