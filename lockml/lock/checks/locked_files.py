@@ -26,7 +26,7 @@ _STRONG: Final = ("sha256", "sha384", "sha512")
 class RefusedError(Exception):
     """An error for a pin that cannot be adopted, with the reason.
 
-    Internal: all of them become one LockError.
+    Internal: never reaches the user; all of them become one LockError.
     """
 
 
