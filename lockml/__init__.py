@@ -5,4 +5,4 @@ Programs import `lockml.api` (docs/api.md). Every other module is private and ma
 
 __all__ = ["__version__"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+from lockml import __version__
 from lockml.cli.main import cli
 from tests.documentation.markdown import anchors, links
 from tests.documentation.stage import staged_name
@@ -127,3 +128,10 @@ def test_commands_in_examples_have_the_options_that_there_are(page: str, line: s
 def test_command_or_option_that_there_is_not_is_found(line: str) -> None:
     with pytest.raises(click.UsageError):
         parse(line)
+
+
+def test_changelog_has_notes_for_this_version() -> None:
+    """A version is a heading below `Unreleased`, newest first."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert re.fullmatch(re.escape(__version__) + r" - \d{4}-\d\d-\d\d", headings[1])
