@@ -39,6 +39,21 @@ def test_architecture_names_every_folder() -> None:
     assert [folder for folder in folders if folder not in text and folder not in hidden] == []
 
 
+def test_architecture_names_entries_that_exist() -> None:
+    """An entry is a module of one of the row's folders, or a name of such a module."""
+    rows = re.findall(r"^\| (`.*?) \| .*? \| (.*?) \|$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert rows
+    gone = []
+    for folders, entries in rows:
+        inside = [PACKAGE / folder for folder in re.findall(r"`([^`]+)/`", folders)]
+        for entry in re.findall(r"`([^`]+)`", entries):
+            module, _, name = entry.partition(".")
+            texts = [path.read_text() for folder in inside if (path := folder / f"{module}.py").exists()]
+            if not any(re.search(rf"^(?:def |class |){name}\b", text, re.MULTILINE) for text in texts):
+                gone.append((folders, entry))
+    assert gone == []
+
+
 def test_documents_name_no_module_that_is_gone() -> None:
     paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
     modules = [path.relative_to(ROOT).as_posix() for path in paths]

@@ -56,7 +56,7 @@ _MARKERS: Final[dict[System, tuple[str, str, str]]] = {  # os_name, sys_platform
     "macos": ("posix", "darwin", "Darwin"),
     "windows": ("nt", "win32", "Windows"),
 }
-_TARGETS: Final = "write NAME=3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64"
+_TARGETS: Final = "write 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or 3.12-windows/amd64"
 
 _KEPT: Final = 32  # targets, each with about a thousand tags
 

@@ -1,1 +1,1 @@
-"""What was chosen: a `Resolution` in, a pylock.toml out, and back."""
+"""Locks: made from a `Resolution`, written as pylock.toml, and read again."""

@@ -1,6 +1,6 @@
-"""A lock of another tool, targets and an index in; a `Resolution` of exactly its pins and files for each target out.
+"""Make a `Resolution` with exactly the pins and files of another tool's lock, for each target.
 
-Nothing is chosen: what the index no longer has of a pin, or says otherwise, is refused by name.
+Nothing is resolved: a pin whose files the index lacks or lists with other hashes is an error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,10 +39,10 @@ _MACOS: Final = ((11, 0), (12, 0), (13, 0), (14, 0), (15, 0))
 
 
 def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
-    """Return the targets that every pin of *lock*, read from *file*, has a wheel for, but for those without any.
+    """Return the targets for which every pin of *lock*, read from *file*, has a wheel, ignoring pins without any.
 
-    A rare processor counts where some wheel names it. Of Pythons those that the lock admits, of each C library and
-    macOS the oldest that does; () for a lock that names no wheels. Raises LockError.
+    A rare processor counts only if a wheel names it. Pythons are those that the lock allows; C library and macOS are
+    the oldest that work. Returns () for a lock without wheels. Raises LockError.
     """
     if not any(package.wheels for package in lock.pylock.packages):
         return ()
@@ -56,13 +56,13 @@ def suitable_targets(lock: Lock, file: str) -> tuple[Target, ...]:
 
 
 def _is_named(lock: Lock, platform: str) -> bool:
-    """Say whether a wheel of *lock* is for *platform*; those that are for any say nothing of rare ones."""
+    """Say whether a wheel of *lock* names *platform*; universal wheels do not count for rare ones."""
     ending = f"_{parse_platform(platform).machine}.whl"
     return any(wheel.filename.endswith(ending) for package in lock.pylock.packages for wheel in package.wheels or ())
 
 
 def _floors(python: Version, platform: str) -> Iterator[Target]:
-    """Yield the targets of *python* on *platform*, the one that asks for the oldest system first."""
+    """Yield the targets of *python* on *platform*, the one for the oldest system first."""
     parsed = parse_platform(platform)
     if parsed.system == "linux":
         for minor in _GLIBC_MINORS:
@@ -87,9 +87,9 @@ def _has_wheels(lock: Lock, target: Target, file: str) -> bool:
 def adopt_pins(
     lock: Lock, targets: Sequence[Target], index: Index, file: str, requirements: Sequence[Requirement]
 ) -> tuple[Resolution, ...]:
-    """Return what *lock*, read from *file*, pins for each of *targets*, its files as *index* has them today.
+    """Return the pins of *lock*, read from *file*, for each of *targets*, with the files that *index* lists today.
 
-    *requirements* are what the user asks for. Raises LockError that names every pin which the index does not have so.
+    *requirements* are those of the user. Raises LockError that names every pin that the index does not match.
     """
     _require_served(lock, targets, file)
     own = frozenset(lock.projects)
@@ -111,13 +111,13 @@ def adopt_pins(
     )
     if adoption.refused:
         shown = "\n".join(f"  {name}: {reason}" for name, reason in sorted(adoption.refused.items()))
-        hint = "ask another index with the option for it, or lock again with the tool that made it"
-        raise LockError(file, f"cannot be adopted as it is:\n{shown}", hint=hint)
+        hint = "name another index, or lock again with the tool that made it"
+        raise LockError(file, f"cannot be adopted:\n{shown}", hint=hint)
     return resolutions
 
 
 def _require_served(lock: Lock, targets: Sequence[Target], file: str) -> None:
-    """Refuse a target that *lock* was not made for: what it needs there, nobody has looked at."""
+    """Refuse a target that *lock* was not made for: it may need other packages there."""
     for target in targets:
         if not fits_python(lock, target):
             problem = f"does not serve {target}: it is for Python {lock.pylock.requires_python}"
@@ -128,9 +128,9 @@ def _require_served(lock: Lock, targets: Sequence[Target], file: str) -> None:
 
 
 class _Adoption:
-    """Pins of a lock as an index has them; *refused* holds those that it has not, by name, each with the reason.
+    """The pins of a lock as an index has them; *refused* has the reasons for those that it does not match, by name.
 
-    *warnings* tell of those that say themselves that they are not for a target: uv does not ask for upper bounds.
+    *warnings* are about pins that exclude a target by their own metadata: uv ignores upper bounds.
     """
 
     def __init__(self, lock: Lock, index: Index) -> None:
@@ -165,12 +165,12 @@ class _Adoption:
             )
 
     def take_warnings(self) -> list[str]:
-        """Return the warnings that came up since this was asked last."""
+        """Return the warnings since the last call."""
         taken, self.warnings = self.warnings, []
         return taken
 
     def _release(self, package: Package, target: Target) -> Release:
-        """Return what may be installed of *package*; raises RefusedError."""
+        """Return the installable pin of *package*; raises RefusedError."""
         if source_of(package) is not None:
             return self._opened(package, target)
         project = self._index.project(package.name)
@@ -179,22 +179,22 @@ class _Adoption:
         if package.version is None:
             raise RefusedError("it has no version")
         if package.version not in project.releases:
-            raise RefusedError(f"the index does not have this version any more; its newest is {_newest(project)}")
+            raise RefusedError(f"the index no longer has this version; the newest is {_newest(project)}")
         allowed = self._lock.hashes.get(self._positions[id(package)], ())
         entries = locked_entries(package, allowed, project.releases[package.version], target, self._hashing)
         project = replace(project, releases={package.version: entries})
         judged = judge_release(project, package.version, target, Policy())
         if isinstance(judged, Rejection) and judged.kind == "python":
-            reason = f"{package.name} {package.version}: {judged.reason}, so that pip will not install it for {target}"
+            reason = f"{package.name} {package.version}: {judged.reason}, so pip will not install it for {target}"
             judged = judge_release(_unbounded(project, package.version), package.version, target, Policy())
             if isinstance(judged, Release):
-                self.warnings.append(f"{reason}; it is locked all the same")
+                self.warnings.append(f"{reason}; locking it anyway")
         if isinstance(judged, Release):
             return judged
         raise RefusedError(f"{judged.reason}{f' ({judged.detail})' if judged.detail else ''}")
 
     def _opened(self, package: Package, target: Target) -> Release:
-        """Return what the direct reference of *package* is; folders and repositories are taken by their word."""
+        """Return the pin of the direct reference of *package*; folders and repositories are trusted."""
         reference, version = source_of(package), package.version or Version("0")
         metadata = CoreMetadata(name=package.name, version=version)
         if reference is None:
@@ -211,7 +211,7 @@ class _Adoption:
         raise RefusedError(judged.reason)
 
     def _require_allowed(self, package: Package, source: DirectSource) -> None:
-        """Refuse an archive that has none of several hashes which the lock allows of it; a single one is seen to."""
+        """Refuse an archive that has none of several hashes that the lock allows; a single one is checked elsewhere."""
         if package.archive is None or package.archive.hashes:
             return
         allowed = set(self._lock.hashes.get(self._positions[id(package)], ()))
@@ -227,14 +227,14 @@ def _unbounded(project: Project, version: Version) -> Project:
 
 
 def _commit_of(package: Package) -> str | None:
-    """Return the commit that *package* is locked at, None for a folder; raises RefusedError for what may move."""
+    """Return the commit that *package* is locked at, None for a folder; raises RefusedError for a branch or tag."""
     if package.vcs is None:
         return None
     address = package.vcs.url or package.vcs.path or ""
     if COMMIT.fullmatch(package.vcs.commit_id) is None:
-        raise RefusedError(f"{package.vcs.commit_id!r} names no commit")
+        raise RefusedError(f"{package.vcs.commit_id!r} is not a commit")
     if address.startswith("-") or "::" in address.partition("/")[0]:
-        raise RefusedError(f"{redact(address)!r} is no address of a repository")
+        raise RefusedError(f"{redact(address)!r} is not the URL of a repository")
     return package.vcs.commit_id
 
 

@@ -1,4 +1,4 @@
-"""A `Resolution` for each target and the identities of their wheels in, one `Lock` out."""
+"""Build one `Lock` from a `Resolution` for each target and the identities of their wheels."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -60,10 +60,10 @@ def build_lock(
     tools: Sequence[LockedTool] = (),
     older: Mapping[tuple[NormalizedName, Version], str] = MappingProxyType({}),
 ) -> Lock:
-    """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} where none were wanted.
+    """Return the lock of *resolutions*, one for each target; *identities* are by file name, {} if not wanted.
 
-    *tools* are recorded as they are; *older* says of pins for which newer release they stand in, and why.
-    Raises NoResolutionError where targets that markers cannot tell apart need different pins.
+    *tools* are recorded as they are; *older* has, for pins, the newer release that was passed over, with the reason.
+    Raises NoResolutionError if targets that markers cannot distinguish need different pins.
     """
     targets = _distinct_targets(resolutions)
     inputs = replace_fields(inputs, provided=_with_needs(inputs.provided, resolutions))
@@ -91,7 +91,7 @@ def build_lock(
 
 
 def _with_needs(provided: ProvidedPackages, resolutions: Sequence[Resolution]) -> ProvidedPackages:
-    """Return *provided* with what those of it need that stand for a pin: it says why other things are locked."""
+    """Return *provided* with the dependencies of those that replace a pin: they are why other packages are locked."""
     needs: dict[NormalizedName, set[NormalizedName]] = {}
     for resolution in resolutions:
         for release in resolution.provided:
@@ -106,7 +106,7 @@ def _with_needs(provided: ProvidedPackages, resolutions: Sequence[Resolution]) -
 
 
 class _Content(Struct, kw_only=True):
-    """The packages of a lock, and by project the artifacts and the extras that lockml adds to them."""
+    """The packages of a lock, and their artifacts and extras by project."""
 
     packages: list[Package] = field(default_factory=list)
     artifacts: dict[NormalizedName, tuple[LockedArtifact, ...]] = field(default_factory=dict)
@@ -133,14 +133,14 @@ def _content(
 
 
 def _own_projects(inputs: LockInputs, locked: Collection[NormalizedName]) -> tuple[NormalizedName, ...]:
-    """Return the user's own projects, but for what is *locked* and judged by that, and what every environment has."""
+    """Return the user's own projects, except those that are *locked* and those that every environment has."""
     return tuple(sorted({*inputs.asked.projects, *inputs.projects} - {*locked, *TOOLS}))
 
 
 def _by_release(
     resolutions: Sequence[Resolution],
 ) -> dict[tuple[NormalizedName, Version, str], dict[Target, Pin]]:
-    """Return the pins of all targets by project, version and the direct reference that they come from, "" for none."""
+    """Return the pins of all targets by project, version and direct reference, "" for none."""
     pinned: dict[tuple[NormalizedName, Version, str], dict[Target, Pin]] = {}
     for resolution in resolutions:
         for pin in resolution.pins:
@@ -161,7 +161,7 @@ def _pylock(packages: list[Package], targets: Sequence[Target], facts: Mapping[s
 
 
 def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:
-    """Return the targets; refuse what no installer could tell apart: other pins for a target with the same markers."""
+    """Return the targets; refuse different pins for targets with equal markers: no installer can distinguish them."""
     for number, one in enumerate(resolutions):
         for other in resolutions[number + 1 :]:
             if same_to_markers(one.target, other.target):
@@ -169,9 +169,9 @@ def _distinct_targets(resolutions: Sequence[Resolution]) -> tuple[Target, ...]:
                 if mine != theirs:
                     names = sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
                     raise NoResolutionError(
-                        f"{one.target} and {other.target} need different pins of {', '.join(names)}, and installers "
-                        "cannot tell the two targets apart",
-                        hint="compile a lock of its own for each of them",
+                        f"{one.target} and {other.target} need different pins of {', '.join(names)}, but installers "
+                        "cannot distinguish the two targets",
+                        hint="compile a separate lock for each of them",
                     )
     return tuple(resolution.target for resolution in resolutions)
 
@@ -208,7 +208,7 @@ def _asked(requirements: Iterable[Requirement]) -> tuple[Asked, ...]:
 
 
 def _as_standard(requirement: Requirement) -> str:
-    """Return *requirement* as PEP 508 has it: no space within an address."""
+    """Return *requirement* in the form of PEP 508, without a space in a URL."""
     if requirement.reference is None:
         return str(requirement)
     extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
@@ -217,7 +217,7 @@ def _as_standard(requirement: Requirement) -> str:
 
 
 def _files(pins: Iterable[Pin]) -> tuple[DistributionFile, ...]:
-    """Return the files of all targets, each once, a target's preferred ones first."""
+    """Return the files of all targets, each once, those that a target prefers first."""
     return tuple({file.filename: file for pin in pins for file in pin.files}.values())
 
 
@@ -242,7 +242,7 @@ def _package(
         facts["artifacts"] = [artifact_table(artifact) for artifact in artifacts]
     match pin.source:
         case DirectSource(reference=RepositoryReference(editable=True)):
-            facts["editable"] = True  # PEP 751 has no word for it
+            facts["editable"] = True  # PEP 751 has no key for it
     if pin.build is not None:
         facts["build"] = {"python": pin.build.python, "requirements": list(pin.build.requirements)}
     common = Package(
@@ -266,7 +266,7 @@ def _package(
 
 
 def _with_source(package: Package, source: DirectSource) -> Package:
-    """Return *package* as coming from a direct reference; a folder can change, so it has no version (PEP 751)."""
+    """Return *package* from a direct reference; a folder can change, so it has no version (PEP 751)."""
     match source.reference:
         case ArchiveReference() as reference:
             entry = source.file.entry if source.file is not None else None
@@ -293,7 +293,7 @@ def _with_source(package: Package, source: DirectSource) -> Package:
 
 
 class _FileFields(TypedDict):
-    """What PEP 751 writes of a wheel and an sdist alike."""
+    """The keys that a wheel and an sdist share in PEP 751."""
 
     name: str
     upload_time: datetime | None

@@ -1,4 +1,4 @@
-"""What lockml writes of a lock in the tool tables of pylock.toml, a function for each table."""
+"""The tool tables of lockml in pylock.toml, a function for each table."""
 
 from collections.abc import Sequence
 from dataclasses import replace as replaced
@@ -44,13 +44,13 @@ _KEYS = ("command", "extras", "groups")
 
 
 def made_facts(made_with: MadeWith) -> dict[str, object]:
-    """Return what the lock writes of *made_with*, by its key."""
+    """Return the table of *made_with*, by its key."""
     values = (made_with.command, made_with.extras, made_with.groups)
     return {key: list(value) for key, value in zip(_KEYS, values, strict=True) if value}
 
 
 def restated(lock: Lock, made_with: MadeWith) -> Lock:
-    """Return *lock* with other words on how it is made again."""
+    """Return *lock* with another command that makes it again."""
     if lock.made_with == made_with:
         return lock
     tool = lock.pylock.tool or {}
@@ -60,7 +60,7 @@ def restated(lock: Lock, made_with: MadeWith) -> Lock:
 
 
 def projects_fact(projects: Sequence[NormalizedName]) -> dict[str, object]:
-    """Return what the lock writes of the user's own *projects*, by its key; {} where there are none."""
+    """Return the value for the user's own *projects*, by its key; {} if there are none."""
     return {"projects": list(projects)} if projects else {}
 
 
@@ -69,7 +69,7 @@ def _download(tool: LockedTool) -> dict[str, str]:
 
 
 def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
-    """Return what the lock writes of *tools*, by its key; {} where there are none."""
+    """Return the tables of *tools*, by their key; {} if there are none."""
     tables = [
         {"name": tool.name, "version": tool.version, **_download(tool), **_identity_table(tool.wheel, tool.identity)}
         for tool in tools
@@ -78,11 +78,11 @@ def tools_fact(tools: Sequence[LockedTool]) -> dict[str, object]:
 
 
 def base_table(image: BaseImage) -> dict[str, object]:
-    """Return what the lock writes of the base *image*."""
+    """Return the table of the base *image*."""
     table: dict[str, object] = {"kind": image.kind} if image.kind else {}
     table |= {"reference": image.reference, "layers": list(image.layers)}
-    told = {"cuda": image.cuda, "requires": list(image.requires), "accelerator": image.accelerator}
-    table |= {key: value for key, value in told.items() if value}
+    facts = {"cuda": image.cuda, "requires": list(image.requires), "accelerator": image.accelerator}
+    table |= {key: value for key, value in facts.items() if value}
     if image.constraints:
         table["constraints"] = [
             {"path": each.path, "sha256": each.sha256, "lines": list(each.lines)} for each in image.constraints
@@ -91,7 +91,7 @@ def base_table(image: BaseImage) -> dict[str, object]:
 
 
 def recorded_bases(bases: Sequence[BaseLock]) -> tuple[RecordedBase, ...]:
-    """Return what a lock on *bases* says of them."""
+    """Return what a lock records about its *bases*."""
     ordered = sorted(bases, key=lambda each: each.path)
     return tuple(
         RecordedBase(path=each.path, sha256=each.sha256, subset=each.subset, relaxed=tuple(sorted(each.relaxed)))
@@ -100,7 +100,7 @@ def recorded_bases(bases: Sequence[BaseLock]) -> tuple[RecordedBase, ...]:
 
 
 def bases_fact(bases: Sequence[RecordedBase]) -> dict[str, object]:
-    """Return what the lock writes of the locks that it is based on, by its key; {} where there are none."""
+    """Return the tables of the locks that a lock is based on, by their key; {} if there are none."""
     tables: list[dict[str, object]] = []
     for base in bases:
         table: dict[str, object] = {"path": base.path, "packages-sha256": base.sha256}
@@ -110,7 +110,7 @@ def bases_fact(bases: Sequence[RecordedBase]) -> dict[str, object]:
 
 
 def provided_fact(provided: ProvidedPackages) -> dict[str, object]:
-    """Return what the lock writes of what the base image has, by its key; {} where nothing of it counts."""
+    """Return the table of the packages of the base image, by its key; {} if none counts."""
     if not provided.selection:
         return {}
     packages = [{key: value for key, value in to_builtins(each).items() if value} for each in provided.packages]
@@ -120,7 +120,7 @@ def provided_fact(provided: ProvidedPackages) -> dict[str, object]:
 
 
 def index_facts(indexes: NamedIndexes) -> dict[str, object]:
-    """Return what the lock tells of *indexes*, by the key that it stands under."""
+    """Return the values for *indexes*, by their keys."""
     safe = indexes.without_logins()
     facts: dict[str, object] = {
         "index-url": safe.url,
@@ -138,7 +138,7 @@ def _index_table(index: IndexLocation) -> dict[str, object]:
 
 
 def target_table(target: Target) -> dict[str, object]:
-    """Return what the lock writes of a *target*."""
+    """Return the table of a *target*."""
     table: dict[str, object] = {"name": target.name} if target.name else {}
     table |= {"python": target.python_text, "platform": str(target.platform)}
     if target.floor_text is not None:
@@ -147,7 +147,7 @@ def target_table(target: Target) -> dict[str, object]:
 
 
 OLD_NO_PRE: Final = "stable-only"
-"""What locks called ``no-pre`` before; their digest of inputs still does."""
+"""The former key of ``no-pre`` in locks; the digest of inputs still uses it."""
 
 
 def policy_table(policy: Policy) -> dict[str, object]:
@@ -169,7 +169,7 @@ def policy_table(policy: Policy) -> dict[str, object]:
 
 
 def artifact_table(artifact: LockedArtifact) -> dict[str, object]:
-    """Return what the lock writes of *artifact*."""
+    """Return the table of *artifact*."""
     if artifact.identity is None:
         return {"wheel": artifact.wheel, "unprovable": artifact.reason or "no reason given"}
     return _identity_table(artifact.wheel, artifact.identity)

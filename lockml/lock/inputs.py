@@ -1,4 +1,4 @@
-"""What a lock is made of beside its targets, and the digest of all that decides it."""
+"""The inputs of a lock beside its targets, and the digest of everything that decides it."""
 
 import hashlib
 import json
@@ -19,11 +19,11 @@ __all__ = ["LockInputs", "inputs_digest"]
 
 
 class LockInputs(Struct, frozen=True, kw_only=True):
-    """What was asked beside the targets, and what the lock says of how it is made again.
+    """The inputs beside the targets, and the command that makes the lock again.
 
-    *stated* is the SHA-256 of what decides the metadata of each folder of it, and of each file that was fetched;
-    *projects* are the user's own that only a build could name; *built* are what the image builds; *bases* are the locks
-    that this one stands on, whose requirements and pins are in *asked*.
+    *stated* are SHA-256 digests of the files that decide the metadata of each folder, and of each fetched file;
+    *projects* are the user's own that only a build could name; *built* are those that the image builds; *bases* are the
+    locks that this one is based on: *asked* includes their requirements and pins.
     """
 
     asked: RequirementSet
@@ -39,7 +39,7 @@ class LockInputs(Struct, frozen=True, kw_only=True):
 
 
 def inputs_digest(inputs: LockInputs, targets: Sequence[Target]) -> str:
-    """Return the SHA-256, hexadecimal, of all that decides the lock but the index; order and places do not count."""
+    """Return the SHA-256, hexadecimal, of everything that decides the lock but the index; the order does not count."""
     policy = inputs.policy
     content = {
         "requirements": sorted(map(_with_hashes, inputs.asked.requirements)),
@@ -73,6 +73,6 @@ def _with_hashes(requirement: Requirement) -> str:
 
 
 def _as_line(requirement: Requirement | UnnamedRequirement) -> str:
-    """Return *requirement* as a line says it: what is editable is installed in another way."""
+    """Return *requirement* as a line: an editable one is installed in another way."""
     editable = getattr(requirement.reference, "editable", False)
     return f"-e {requirement}" if editable else str(requirement)

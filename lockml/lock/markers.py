@@ -1,4 +1,4 @@
-"""Some of the targets of a lock in, the shortest marker that holds on them and on none of the others out (PEP 508)."""
+"""The shortest marker (PEP 508) for some of the targets of a lock."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -12,17 +12,17 @@ _IMPLEMENTATION = "implementation_name"
 
 
 def same_to_markers(one: Target, other: Target) -> bool:
-    """Say whether no marker tells the two apart: they differ in nothing but what wheels alone know.
+    """Say whether no marker distinguishes the two targets, because only wheels know their difference.
 
-    That is the C library, the oldest macOS, whether CPython is free-threaded, and tags that the user listed.
+    That is the C library, the oldest macOS, free-threaded CPython, or tags that the user listed.
     """
     return one.marker == other.marker
 
 
 def marker_for(chosen: Sequence[Target], targets: Sequence[Target]) -> str | None:
-    """Return the marker of *chosen* among *targets*, None where it is all of them.
+    """Return the marker of *chosen* among *targets*, None if it is all of them.
 
-    A target that markers cannot tell from a chosen one counts as chosen.
+    A target that markers cannot distinguish from a chosen one counts as chosen.
     """
     others = [target for target in targets if not any(same_to_markers(target, one) for one in chosen)]
     if not others:
@@ -35,7 +35,7 @@ def marker_for(chosen: Sequence[Target], targets: Sequence[Target]) -> str | Non
 
 
 def _key_sets(targets: Sequence[Target]) -> Iterator[tuple[str, ...]]:
-    """Yield sets of marker variables, the smaller first; the full Python version only where some target is exact."""
+    """Yield sets of marker variables, smaller ones first; the full Python version only if some target is exact."""
     python = ("python_full_version",) if any(target.exact for target in targets) else ("python_version",)
     several = len({target.implementation for target in targets}) > 1
     keys = (*python, *((_IMPLEMENTATION,) if several else ()), *_PLATFORM)

@@ -1,4 +1,4 @@
-"""The lock: a standard pylock.toml (PEP 751) and lockml's own facts that stand in its tool tables."""
+"""The lock: a standard pylock.toml (PEP 751) and the facts of lockml in its tool tables."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -35,24 +35,24 @@ __all__ = [
 ]
 
 TOOLS: Final = frozenset({NormalizedName("pip"), NormalizedName("setuptools"), NormalizedName("wheel")})
-"""What base images and virtual environments bring without being asked."""
+"""The installers that base images and virtual environments bring."""
 
 USUAL_REQUIREMENTS: Final = "requirements.txt"
-"""The requirements file that `compile` writes unless another is named."""
+"""The default requirements file of `compile`."""
 
 EVERY: Final = "*"
-"""Stands among default groups for all that there are."""
+"""A default group that means all groups."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A requirement that led to the lock and the file that asks for it, relative to the lock."""
+    """A requirement of the lock, and the file with it, relative to the lock."""
 
     requirement: str
     origin: str
 
 
 class LockedArtifact(Struct, frozen=True, kw_only=True):
-    """A wheel that the lock allows: its identity, or None with the *reason* why it has none."""
+    """A wheel that the lock allows: its identity, or None with the *reason*."""
 
     wheel: str
     identity: ArtifactIdentity | None
@@ -60,11 +60,11 @@ class LockedArtifact(Struct, frozen=True, kw_only=True):
 
 
 class RecordedBuild(Struct, frozen=True, kw_only=True):
-    """What a build of a project made, as `lockml record` found it installed.
+    """The result of building a project, as `lockml record` found it installed.
 
-    *wheel* is the file name that the wheel must have had, *source* the commit, or ``sha256:…``, that it was built of.
-    *found_in* is the subject, *image* the identifier of its image, "" for none, *date* is ISO 8601; *requires* is what
-    the build says that it needs.
+    *wheel* is the file name that the wheel must have had, *source* the commit, or ``sha256:…``, of its source.
+    *found_in* is the subject, *image* the identifier of its image, "" for none, *date* is ISO 8601; *requires* are the
+    dependencies in its metadata.
     """
 
     name: NormalizedName
@@ -79,9 +79,9 @@ class RecordedBuild(Struct, frozen=True, kw_only=True):
 
 
 class LockedTool(Struct, frozen=True, kw_only=True):
-    """A wheel of one of `TOOLS`, as the index had it: it is not locked and may be installed all the same.
+    """A wheel of one of `TOOLS` from the index: it is not locked but may be installed.
 
-    *url* and *sha256* (hexadecimal) are those of the wheel, "" where they are not known.
+    *url* and *sha256* (hexadecimal) are those of the wheel, "" if unknown.
     """
 
     name: NormalizedName
@@ -93,12 +93,11 @@ class LockedTool(Struct, frozen=True, kw_only=True):
 
 
 class BaseImage(Struct, frozen=True, kw_only=True):
-    """The image that was locked for: its *reference* as given, and the digests of its *layers* without compression.
+    """The base image of a lock: its *reference* as given, and the digests of its uncompressed *layers*.
 
-    *constraints* are the files of it that bound what is installed in it.
-    *kind* is the word that was before the reference, "" where it is not known; with *gives_target*, the target is the
-    image's own. *cuda* is its CUDA, *requires* what it asks of drivers (NVIDIA_REQUIRE_…), and *accelerator* the one
-    that it is for, "" and () where it does not say.
+    *constraints* are its constraint files. *kind* is the word before the reference, "" if unknown; with
+    *gives_target*, the target is that of the image. *cuda* is its CUDA, *requires* its requirements on drivers
+    (NVIDIA_REQUIRE_…), and *accelerator* the one that it is for, "" and () if it does not say.
     """
 
     reference: str
@@ -112,7 +111,7 @@ class BaseImage(Struct, frozen=True, kw_only=True):
 
 
 class ImageConstraints(Struct, frozen=True, kw_only=True):
-    """A file of the base image that bounds what is installed in it: its *path*, its *sha256*, and its *lines*."""
+    """A constraint file of the base image: its *path*, its *sha256*, and its *lines*."""
 
     path: str
     sha256: str
@@ -120,10 +119,10 @@ class ImageConstraints(Struct, frozen=True, kw_only=True):
 
 
 class ProvidedPackage(Struct, frozen=True, kw_only=True):
-    """What the base image has, is not installed again, and is checked: *record* is the digest of its RECORD.
+    """A package of the base image that is not installed again but checked: *record* is the digest of its RECORD.
 
-    *record* is ``sha256:…``, or ``list-sha256:…`` of what package lists say where it has none, "" where neither tells;
-    *owner* is the package manager's package that brought it, and *origin* the layer. It *needs* these projects.
+    *record* is ``sha256:…``, ``list-sha256:…`` of its package list if it has no RECORD, or "" without either; *owner*
+    is the package of the package manager, and *origin* the layer. It *needs* these projects.
     """
 
     name: NormalizedName
@@ -135,9 +134,9 @@ class ProvidedPackage(Struct, frozen=True, kw_only=True):
 
 
 class ProvidedPackages(Struct, frozen=True, kw_only=True):
-    """The *packages* of the base image that the *selection* names, as given, and what they mean (`Provided`).
+    """The *packages* of the base image that *selection* names, as given, and their *mode* (`Provided`).
 
-    *virtual* is the prefix of the virtual environment that they are in, "" for the system's Python.
+    *virtual* is the prefix of their virtual environment, "" for the system's Python.
     """
 
     selection: tuple[str, ...] = ()
@@ -147,9 +146,9 @@ class ProvidedPackages(Struct, frozen=True, kw_only=True):
 
 
 class MadeWith(Struct, frozen=True, kw_only=True):
-    """What a lock was made with, so that it can be made again: the words of the *command*, and what it chose.
+    """The *command* that made a lock, and its *extras* and *groups* of the pyproject.toml.
 
-    *extras* and *groups* are those of the pyproject.toml.
+    With them, the lock can be made again.
     """
 
     command: tuple[str, ...] = ()
@@ -158,16 +157,16 @@ class MadeWith(Struct, frozen=True, kw_only=True):
 
     @property
     def requirements(self) -> str:
-        """The requirements file that was written with the lock, as the command names it."""
+        """The requirements file that the command wrote with the lock."""
         words = iter(self.command)
         return next((next(words, "") for word in words if word == setting("output")), "") or USUAL_REQUIREMENTS
 
 
 class Need(Struct, frozen=True, kw_only=True):
-    """That something needs a *node* of a graph, with *extras* of it, where *marker* holds.
+    """A dependency on a *node* of a graph, with *extras* of it, if *marker* holds.
 
-    The marker may ask for extras and groups, as PEP 751's do: ``'gpu' in extras``; "" holds everywhere. Where the lock
-    does not say which of several is meant, any *others* will do: that which something else needs, or the first.
+    The marker may test extras and groups, like those of PEP 751: ``'gpu' in extras``; "" always holds. If the lock does
+    not say which of several nodes is meant, any of *others* will do: one that something else needs, or the first.
     """
 
     node: int
@@ -177,9 +176,9 @@ class Need(Struct, frozen=True, kw_only=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A package by its position in the lock, None for what is not installed, and what it needs.
+    """A package by its position in the lock, None if it is not installed, with its dependencies.
 
-    That is what it needs *always*, with each of its *extras*, and with each of its *groups* where it is a root.
+    These are what it needs *always*, with each of its *extras*, and, for a root, with each of its *groups*.
     """
 
     package: int | None = None
@@ -189,9 +188,9 @@ class Node(Struct, frozen=True, kw_only=True):
 
 
 class RecordedBase(Struct, frozen=True, kw_only=True):
-    """What a lock says of a lock that it is based on: its *path*, and the digest of its packages.
+    """A base as a lock records it: its *path*, and the digest of its packages.
 
-    With *subset*, it is a part of that one. *relaxed* are the projects that may have another version.
+    With *subset*, the lock is a part of it. *relaxed* are the projects that may have another version.
     """
 
     path: str
@@ -201,11 +200,11 @@ class RecordedBase(Struct, frozen=True, kw_only=True):
 
 
 class DependencyGraph(Struct, frozen=True, kw_only=True):
-    """Who needs what in a lock of another tool, from its *roots*, the user's own projects.
+    """The dependency graph of another tool's lock, from its *roots*, the user's own projects.
 
-    *default_groups* are those that the tool installs unless told otherwise; with *alternative_groups*, which are whole
-    environments, one that is chosen stands in place of them. *words* are those by which markers of a
-    lock with conflicting extras ask for one: each stands for a node, and an extra or group of it, "" for itself.
+    *default_groups* are those that the tool installs by default; with *alternative_groups*, which are entire
+    environments, a chosen one replaces them. *words* are the names that markers of a lock with conflicting extras use:
+    each means a node, and an extra or group of it, "" for the node.
     """
 
     nodes: tuple[Node, ...]
@@ -216,9 +215,9 @@ class DependencyGraph(Struct, frozen=True, kw_only=True):
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """Which extras and groups of a lock are meant, beside what its tool installs by default.
+    """The extras and groups of a lock to include, beside those that its tool installs by default.
 
-    *without_groups* are left out of those; with *all_extras* and *all_groups*, every one counts.
+    *without_groups* are excluded from those; *all_extras* and *all_groups* include every one.
     """
 
     extras: frozenset[str] = frozenset()
@@ -230,23 +229,22 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 
 class Lock(Struct, frozen=True, kw_only=True):
-    """What is locked, for which target and for whom.
+    """A lock: its packages, targets and requirements.
 
-    *indexes* are those that the user named, without logins; *inputs* is the SHA-256 of everything that the choice
-    depends on but the index, "" where the lock is not lockml's; *artifacts* maps each project to the wheels of it that
-    may be installed, *extras* to the extras that somebody asks of it; *tools* has those
-    wheels of `TOOLS` that are not locked and that a new environment has; *projects* are the user's own, which it was
-    compiled for: they are not locked and may be installed all the same. *provided* are what the base image has and is
-    not installed again. *sha256* is that of the bytes that it was read from, "" where it was not read. *made_with* says
-    how it is made again. *accelerator* is what it was compiled for, ``cpu`` or ``cu128``, "" where nobody named one.
+    *indexes* are those that the user named, without credentials. *inputs* is the SHA-256 of everything but the index
+    that decides the lock, "" for a lock of another tool. *artifacts* maps each project to its wheels that may be
+    installed, *extras* to the extras that are required of it. *tools* are wheels of `TOOLS` that are not locked but in
+    every new environment; *projects* are the user's own, which are not locked but may be installed. *provided* are the
+    packages of the base image that are not installed again. *sha256* is the digest of the bytes that the lock was read
+    from, "" if it was not read. *made_with* says how to make it again. *accelerator* is what it was compiled for,
+    ``cpu`` or ``cu128``, "" for none.
 
-    A lock of another tool has the name of its *format* instead of targets and artifacts. Where that knows who needs
-    what, *graph* says which of the packages are meant by a *choice*; else the markers of the packages do. *hashes* are
-    the digests (``sha256:…``) that it allows of a package whose files it does not name, by position. *notes* say what
-    of it is not read.
+    A lock of another tool has the name of its *format* instead of targets and artifacts. If the format has a dependency
+    graph, *graph* says which packages a *choice* includes; else the markers of the packages do. *hashes* are the
+    digests (``sha256:…``) of a package whose files the lock does not name, by position. *notes* say what was not read.
 
-    *built* are the packages that an image builds, *recorded* what such builds made; *build* is the lock of what the
-    builds need, None for nothing. *bases* are the locks that it is based on.
+    *built* are the packages that an image builds, *recorded* the results of such builds; *build* is the lock of what
+    the builds need, None for nothing. *bases* are the locks that it is based on.
     """
 
     pylock: Pylock
@@ -279,21 +277,21 @@ class Lock(Struct, frozen=True, kw_only=True):
 
     @property
     def left_to_base(self) -> tuple[ProvidedPackage, ...]:
-        """What the base image has and nothing is locked to be installed over."""
+        """The packages of the base image that no locked package replaces."""
         locked = {package.name for package in self.pylock.packages}
         return tuple(each for each in self.provided.packages if each.name not in locked)
 
     def package(self, name: NormalizedName) -> Package | None:
-        """Return the first entry of *name*, or None where it is not locked for any target."""
+        """Return the first entry of *name*, or None if it is not locked for any target."""
         return next((package for package in self.pylock.packages if package.name == name), None)
 
 
 class BaseLock(Struct, frozen=True, kw_only=True):
-    """A lock that another one stands on: its *path* as that one names it, and its *lock*, paths seen from there.
+    """A lock that another one is based on: its *path* as that names it, and its *lock*, with paths relative to that.
 
-    Its pins, hashes and identities are those of the other, but for the projects that *relaxed* names (``torch``,
+    The other lock has its pins, hashes and identities, except for projects that *relaxed* names (``torch``,
     ``nvidia-*``). With *subset*, the other is a part of it. *sha256* is the digest of its packages (hexadecimal), and
-    *lines* are where its pins are written, by project.
+    *lines* are the lines of its pins, by project.
     """
 
     path: str
@@ -304,5 +302,5 @@ class BaseLock(Struct, frozen=True, kw_only=True):
     lines: Mapping[NormalizedName, int] = field(default_factory=dict)
 
     def binds(self, name: NormalizedName) -> bool:
-        """Say whether its pin of the project *name* holds."""
+        """Say whether the other lock must have its pin of the project *name*."""
         return not any(fnmatchcase(name, pattern) for pattern in self.relaxed)

@@ -1,4 +1,4 @@
-"""A locked package in, the direct reference that it was locked from out (PEP 751 archive, directory and vcs)."""
+"""Direct references of locked packages (PEP 751 archive, directory and vcs)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,7 +18,7 @@ _File = TypeVar("_File", PackageWheel, PackageSdist)
 
 
 def source_of(package: Package) -> Reference | None:
-    """Return where *package* is to be had from, None for an index."""
+    """Return the direct reference of *package*, None for an index."""
     if package.vcs is not None:
         vcs = package.vcs
         return RepositoryReference(
@@ -44,7 +44,7 @@ def locked_commits(lock: Lock) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def moved(lock: Lock, move: Callable[[str], str]) -> Lock:
-    """Return *lock* with each path of its sources, and of the folders it looks for files in, as *move* returns it."""
+    """Return *lock* with *move* applied to each path of its sources and of its ``--find-links`` folders."""
     packages = [_moved(package, move) for package in lock.pylock.packages]
     indexes = msgspec.structs.replace(lock.indexes, find_links=tuple(map(move, lock.indexes.find_links)))
     return msgspec.structs.replace(lock, pylock=replace(lock.pylock, packages=packages), indexes=indexes)
@@ -70,7 +70,7 @@ def _moved_file(file: _File, move: Callable[[str], str]) -> _File:
 
 
 def index_files(package: Package) -> list[PackageWheel | PackageSdist]:
-    """Return the files of *package* that an index has: its wheels, and its source archive behind them."""
+    """Return the files of *package* on an index: its wheels, then its source archive."""
     return [*(package.wheels or ()), *((package.sdist,) if package.sdist is not None else ())]
 
 
@@ -85,9 +85,9 @@ def wheels_of(package: Package) -> Iterator[PackageWheel]:
 
 
 def commit_requirement(name: str, vcs: PackageVcs, *, editable: bool = False) -> str:
-    """Return the requirement on a commit; older pips take some addresses only with the name behind them.
+    """Return the requirement on a commit; older pips need the name after the URL in some cases.
 
-    These are those without a host, and what is *editable*.
+    These are URLs without a host, and *editable* ones.
     """
     address = f"git+{encode_url(vcs.url or '')}@{vcs.commit_id}"
     inside = f"subdirectory={quote(vcs.subdirectory)}" if vcs.subdirectory else ""

@@ -1,4 +1,4 @@
-"""A `Lock` and a `Target` in, the packages that installers take from it for that target out (PEP 751)."""
+"""Select the packages of a `Lock` that installers use for a `Target` (PEP 751)."""
 
 import hashlib
 import json
@@ -34,9 +34,9 @@ __all__ = [
 
 
 def select_packages(lock: Lock, target: Target, file: str) -> tuple[Package, ...]:
-    """Return the packages of *lock* for *target*, in its order; raises LockError where *file* does not serve it.
+    """Return the packages of *lock* for *target*, in its order; raises LockError if *file* is not for it.
 
-    Of a lock of another tool, whether it serves the target's Python is not asked: that is drift.
+    For a lock of another tool, the Python is not compared: a difference is drift.
     """
     if lock.format:
         return _selected(lock, target.environment, file)
@@ -60,7 +60,7 @@ def fits_environment(lock: Lock, target: Target, file: str) -> bool:
     try:
         return not served or any(marker.evaluate(target.environment, context="lock_file") for marker in served)
     except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
-        raise LockError(file, f"has a marker of its environments that cannot be read: {error}") from error
+        raise LockError(file, f"has an environment marker that cannot be read: {error}") from error
 
 
 def with_choice(lock: Lock, choice: Choice, file: str) -> Lock:
@@ -72,20 +72,20 @@ def with_choice(lock: Lock, choice: Choice, file: str) -> Lock:
     ):
         for name in sorted(asked - known):
             listed = f"its {kind}s: {', '.join(sorted(known))}" if known else f"it has no {kind}s"
-            hint = listed if lock.format else "those of a lock of lockml are chosen when it is compiled"
+            hint = listed if lock.format else "for a lock of lockml, choose them when you compile it"
             raise InputError(file, f"has no {kind} {name!r}", hint=hint)
     return replace(lock, choice=choice)
 
 
 def groups_of(lock: Lock) -> frozenset[str]:
-    """Return the names of the groups that may be chosen of *lock*."""
+    """Return the names of the groups in *lock*."""
     if lock.graph is not None:
         return frozenset(name for root in lock.graph.roots for name in lock.graph.nodes[root].groups)
     return frozenset(map(canonicalize_name, lock.pylock.dependency_groups or ()))
 
 
 def chosen_packages(lock: Lock) -> Sequence[Package]:
-    """Return the packages of *lock* that its choice means on one target or another; all, where only markers know."""
+    """Return the packages of *lock* that its choice includes on any target; all, if only markers decide that."""
     packages = lock.pylock.packages
     if lock.graph is None:
         return packages
@@ -94,7 +94,7 @@ def chosen_packages(lock: Lock) -> Sequence[Package]:
 
 
 def chosen_extras(lock: Lock, target: Target) -> dict[NormalizedName, frozenset[str]]:
-    """Return by project the extras that *lock* asks of it on *target*, where its graph says so."""
+    """Return by project the extras that *lock* requires on *target*, if it has a graph."""
     graph, found = lock.graph, {}
     for node, names in _seen(graph, target.environment, *chosen_names(lock)).items() if graph is not None else ():
         package = graph.nodes[node].package if graph is not None else None
@@ -110,7 +110,7 @@ def _extras_of(lock: Lock) -> frozenset[str]:
 
 
 def chosen_names(lock: Lock) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the extras and the groups that the choice of *lock* comes to."""
+    """Return the extras and the groups that the choice of *lock* includes."""
     choice, groups = lock.choice, groups_of(lock)
     default = frozenset(lock.graph.default_groups if lock.graph is not None else lock.pylock.default_groups or ())
     chosen = groups if choice.all_groups else choice.groups
@@ -142,7 +142,7 @@ def _selected(lock: Lock, environment: Mapping[str, str], file: str) -> tuple[Pa
 
 
 class _Markers:
-    """Whether markers hold in an *environment*: the same few come up over and over."""
+    """A cache of marker results in an *environment*: the same few markers are evaluated often."""
 
     def __init__(self, environment: Mapping[str, str | frozenset[str]]) -> None:
         self._environment = environment
@@ -158,10 +158,10 @@ class _Markers:
 def reachable(
     graph: DependencyGraph, environment: Mapping[str, str], extras: frozenset[str], groups: frozenset[str]
 ) -> list[int]:
-    """Return the positions of the packages that the roots of *graph* need with *extras* and *groups*, in their order.
+    """Return the positions of the packages that the roots of *graph* need with *extras* and *groups*, in order.
 
-    *environment* has the values of markers (PEP 508). Markers may ask for the extras that are reached on the way, so
-    the walk is repeated until no more of them come up. Raises ValueError for a bad marker.
+    *environment* has the values of markers (PEP 508). Markers may test extras that the walk reaches, so it is repeated
+    until it finds no more of them. Raises ValueError for a bad marker.
     """
     return _positions(graph, _seen(graph, environment, extras, groups))
 
@@ -169,7 +169,7 @@ def reachable(
 def _seen(
     graph: DependencyGraph, environment: Mapping[str, str], extras: frozenset[str], groups: frozenset[str]
 ) -> dict[int, set[str]]:
-    """Return the nodes that are needed, as `_walk` does, once the words of markers are settled."""
+    """Return the needed nodes, like `_walk`, after the words of markers are settled."""
     words: frozenset[str] = frozenset()
     while True:
         seen = _walk(graph, _Markers({**environment, "extras": words, "dependency_groups": groups}), extras, groups)
@@ -186,7 +186,7 @@ def _positions(graph: DependencyGraph, nodes: Iterable[int]) -> list[int]:
 def _walk(
     graph: DependencyGraph, holds: Callable[[str], bool], extras: frozenset[str], groups: frozenset[str]
 ) -> dict[int, set[str]]:
-    """Return the nodes that are needed, each with its extras and groups that are asked for, "" for itself."""
+    """Return the needed nodes, each with its required extras and groups, "" for the node."""
     seen: dict[int, set[str]] = {}
     waiting = [Need(node=node, extras=tuple(sorted(extras & graph.nodes[node].extras.keys()))) for node in graph.roots]
     for node in graph.roots:
@@ -213,12 +213,12 @@ def _walk(
 
 
 def pinned_versions(lock: Lock, target: Target) -> dict[NormalizedName, Version]:
-    """Return the versions that the lock pins where *target*'s markers hold, whether or not it serves the target."""
+    """Return the versions that the lock pins for the markers of *target*, even if it is not for that target."""
     return {package.name: package.version for package in served_packages(lock, target) if package.version is not None}
 
 
 def served_packages(lock: Lock, target: Target) -> Sequence[Package]:
-    """Return the packages of *lock* that are meant for *target*, whether or not it serves the target."""
+    """Return the packages of *lock* for the markers of *target*, even if it is not for that target."""
     if lock.format:
         return _selected(lock, target.environment, lock.format)
     return [package for package in lock.pylock.packages if serves(package, target)]
@@ -230,15 +230,15 @@ def serves(package: Package, target: Target) -> bool:
 
 
 def usable_files(package: Package, target: Target) -> tuple[PackageWheel | PackageSdist, ...]:
-    """Return the files of *package* that may be installed on *target*: its wheels that load there, else its sdist."""
+    """Return the files of *package* for *target*: wheels that install there, else its sdist."""
     wheels = tuple(wheel for wheel in package.wheels or () if target.rank_of_wheel(wheel.filename) is not None)
     return wheels or ((package.sdist,) if package.sdist is not None else ())
 
 
 def selection_digest(packages: Iterable[Package], target: Target) -> str:
-    """Return the digest, ``sha256:…``, of what *packages*, selected for *target*, may install, in any order.
+    """Return the digest, ``sha256:…``, of the files that *packages*, selected for *target*, may install, in any order.
 
-    Nothing else of the lock counts: not who asks for a package, nor where it is fetched, nor other targets.
+    Nothing else of the lock counts: neither requirements, nor URLs, nor other targets.
     """
     pins = sorted(
         (

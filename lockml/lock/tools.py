@@ -1,6 +1,6 @@
-"""What an index has of pip, setuptools and wheel in; the wheels of them that a lock records though it pins none out.
+"""The wheels of pip, setuptools and wheel that a lock records without pinning them.
 
-Base images, ``python -m venv``, virtualenv and uv bring them unasked: `lockml check` tells by the record what they are.
+Base images, ``python -m venv``, virtualenv and uv install them by default: with the record, `lockml check` knows them.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ __all__ = ["identities_of", "locked_tools", "newest_wheels", "recorded_tools", "
 def locked_tools(
     lock: Lock | None, targets: Sequence[Target], upgraded: Collection[NormalizedName]
 ) -> tuple[LockedTool, ...]:
-    """Return what *lock* recorded and still holds: a lock changes where somebody asks for it, not by itself."""
+    """Return the tools that *lock* recorded, without *upgraded* ones: a lock does not change on its own."""
     if lock is None or lock.targets != tuple(targets):
         return ()
     return tuple(tool for tool in lock.tools if tool.name not in upgraded)
@@ -34,9 +34,9 @@ def locked_tools(
 def newest_wheels(
     names: Iterable[NormalizedName], targets: Sequence[Target], index: FileIndex, policy: Policy
 ) -> tuple[DistributionFile, ...]:
-    """Return for each of *names* and *targets* the wheel of the newest stable release that suits, each wheel once.
+    """Return for each of *names* and *targets* the wheel of the newest stable release that fits, each wheel once.
 
-    What the index does not have, or does not answer for, is left out: nobody asked for it.
+    If the index lacks a project or does not answer, it is skipped: no requirement names it.
     """
     found: dict[str, DistributionFile] = {}
     for name in sorted(names):
@@ -57,7 +57,7 @@ def _newest(project: Project, target: Target, policy: Policy) -> Iterator[Distri
 
 
 def wheels_of_tools(tools: Iterable[LockedTool], index: FileIndex) -> tuple[DistributionFile, ...]:
-    """Return the wheels of *tools* as the index has them today, without those that it does not have or tell of."""
+    """Return the wheels of *tools* that the index has today; skip those that it lacks or does not answer for."""
     found: list[DistributionFile] = []
     for tool in tools:
         with suppress(PackageIndexError):
@@ -80,7 +80,7 @@ def wheels_of(resolutions: Iterable[Resolution]) -> tuple[DistributionFile, ...]
 def identities_of(
     wheels: Sequence[DistributionFile], tools: Sequence[DistributionFile], index: FileIndex
 ) -> dict[str, ArtifactIdentity | str]:
-    """Return what each of *wheels* installs, and each of *tools* if the index answers for them."""
+    """Return the identities of *wheels*, and of *tools* if the index answers for them."""
     try:
         return dict(index.identities((*wheels, *tools)))
     except PackageIndexError:  # perhaps for a tool, which no requirement names
@@ -93,9 +93,9 @@ def recorded_tools(
     identities: Mapping[str, ArtifactIdentity | str],
     pinned: Collection[NormalizedName],
 ) -> tuple[LockedTool, ...]:
-    """Return what to record of those *locked* before and of the *wheels* whose *identities*, by file name, are known.
+    """Return the tools to record: those *locked* before, and the *wheels* with known *identities*, by file name.
 
-    What is *pinned* is locked already. What the index says today of a wheel that is kept takes the place of its record.
+    *pinned* projects are locked already. Today's data of the index replaces the record of the same wheel.
     """
     recorded = {tool.wheel: tool for tool in locked}
     for wheel in wheels:

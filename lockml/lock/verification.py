@@ -1,4 +1,4 @@
-"""A `Lock` and what its wheels install by all their bytes in; the lock that says so, or how it deviates, out."""
+"""Compare a `Lock` with the identities of its wheels, computed from all their bytes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace as replaced
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Deviation(Struct, frozen=True, kw_only=True):
-    """A wheel of which the lock says something else than its bytes: digests, hexadecimal, or words for none."""
+    """A wheel whose bytes differ from the lock: hexadecimal digests, or words for none."""
 
     package: str
     wheel: str
@@ -40,11 +40,11 @@ class Deviation(Struct, frozen=True, kw_only=True):
     found: str
 
     def __str__(self) -> str:
-        return f"{self.package}: {self.wheel}: the lock says {self.locked}, its bytes say {self.found}"
+        return f"{self.package}: {self.wheel}: the lock has {self.locked}, but the wheel has {self.found}"
 
 
 class Verification(NamedTuple):
-    """The lock with all that was held against it, how it deviates, and how many of its wheels are *verified*."""
+    """The result: the lock with verified wheels marked, its deviations, and the number of *verified* wheels."""
 
     lock: Lock
     deviations: tuple[Deviation, ...]
@@ -52,15 +52,15 @@ class Verification(NamedTuple):
 
 
 def locked_wheels(lock: Lock, folder: Path, file: str) -> tuple[DistributionFile, ...]:
-    """Return the wheels that *lock* allows, where it says that they are; paths in it are seen from *folder*.
+    """Return the wheels that *lock* allows, with their URLs and paths; paths are relative to *folder*.
 
-    Raises LockError, naming *file*, for a wheel without a hash or a place.
+    Raises LockError, naming *file*, for a wheel without a hash or a URL.
     """
     found: dict[str, DistributionFile] = {}
     for wheel in _placed(lock, folder, file):
         known = found.setdefault(wheel.filename, wheel)
         if dict(known.entry.hashes) != dict(wheel.entry.hashes):
-            raise LockError(file, f"tells two hashes of {wheel.filename}", hint="lock again with `lockml compile`")
+            raise LockError(file, f"has two hashes for {wheel.filename}", hint="lock again with `lockml compile`")
     return tuple(found.values())
 
 
@@ -69,7 +69,7 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
         for wheel in wheels_of(package):
             name = wheel.filename
             if not {"sha256", "sha384", "sha512"} & wheel.hashes.keys() or not (wheel.url or wheel.path):
-                raise LockError(file, f"tells no hash, or no place, of {name}", hint="lock again with `lockml compile`")
+                raise LockError(file, f"has no hash or no URL for {name}", hint="lock again with `lockml compile`")
             url = wheel.url or file_url(wheel.path or "", folder)
             entry = FileEntry(
                 filename=name,
@@ -81,7 +81,7 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
             try:
                 project, version, _, _ = parse_wheel_filename(name)
             except InvalidWheelFilename as error:
-                raise LockError(file, f"names a wheel that is none ({error})") from error
+                raise LockError(file, f"names a file that is not a wheel ({error})") from error
             yield DistributionFile(entry=entry, project=project, version=version, kind="wheel", uploaded=None)
     for tool in lock.tools:
         if _is_downloadable(tool):
@@ -91,7 +91,7 @@ def _placed(lock: Lock, folder: Path, file: str) -> Iterator[DistributionFile]:
 
 
 def unplaced_tools(lock: Lock) -> tuple[LockedTool, ...]:
-    """Return the tools of which *lock* does not say where their wheels are: nobody can verify them."""
+    """Return the tools whose wheels have no URL in *lock*, so that they cannot be verified."""
     return tuple(tool for tool in lock.tools if not _is_downloadable(tool))
 
 
@@ -100,10 +100,10 @@ def _is_downloadable(tool: LockedTool) -> bool:
 
 
 def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Verification:
-    """Hold *lock* against what its wheels install by all their bytes, by file name; the verified ones are marked.
+    """Compare *lock* with the identities *found* in its wheels, by file name, and mark the verified ones.
 
-    A wheel whose identity the lock does not know gets it. What is not in *found* stays as it is, but that a tool of
-    which the lock tells no place counts as unverified.
+    A wheel without an identity in the lock gets it. A wheel that is not in *found* stays as it is, but a tool without a
+    URL counts as unverified.
     """
     deviations: list[Deviation] = []
     packages: list[Package] = []
@@ -135,9 +135,9 @@ def hold_against(lock: Lock, found: Mapping[str, ArtifactIdentity | str]) -> Ver
 def disputed_wheels(
     lock: Lock, files: Iterable[DistributionFile], identities: Mapping[str, ArtifactIdentity | str]
 ) -> tuple[DistributionFile, ...]:
-    """Return the wheels of *files* to which *lock*, for the same SHA-256, gives another identity than *identities*.
+    """Return the wheels of *files* whose identity in *lock*, for the same SHA-256, differs from *identities*.
 
-    A wheel that *identities* gives a reason for, in place of an identity, is among them.
+    This includes wheels for which *identities* has a reason instead of an identity.
     """
     hashes = {
         wheel.filename: wheel.hashes.get("sha256") for package in lock.pylock.packages for wheel in wheels_of(package)
@@ -156,7 +156,7 @@ def disputed_wheels(
 
 
 def locked_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
-    """Return by file name what *lock* says that wheels install, those of tools too."""
+    """Return by file name the identities in *lock*, including those of tools."""
     known = {each.wheel: each.identity for many in lock.artifacts.values() for each in many if each.identity}
     return known | {tool.wheel: tool.identity for tool in lock.tools}
 
@@ -164,7 +164,7 @@ def locked_identities(lock: Lock) -> dict[str, ArtifactIdentity]:
 def _held(
     package: str, locked: LockedArtifact | None, wheel: str, found: ArtifactIdentity | str | None
 ) -> LockedArtifact | Deviation | None:
-    """Return what to write of *wheel*, None for nothing, or how it deviates."""
+    """Return the artifact to write for *wheel*, None for no change, or its deviation."""
     before = locked.identity if locked is not None else None
     if found is None:
         return locked

@@ -5,9 +5,15 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
+import pytest
+from msgspec.structs import replace
+
 from lockml.audit import web
-from lockml.drift.model import DriftKind
-from lockml.report.sarif import KIND_TEXTS
+from lockml.drift.differences.of_drift import difference_of
+from lockml.drift.model import Drift, DriftKind
+from lockml.drift.remedies import Remedy
+from lockml.report.sarif import HELP, KIND_TEXTS
+from tests.drift.subjects import in_order, report_on
 
 ROOT = Path(__file__).parents[2]
 KINDS = set(get_args(DriftKind))
@@ -25,6 +31,17 @@ def lists_of_kinds(node: Any) -> list[set[str]]:
 
 def test_sarif_has_a_sentence_for_every_kind() -> None:
     assert set(KIND_TEXTS) == KINDS
+
+
+def test_sarif_has_help_for_every_kind() -> None:
+    assert set(HELP) == KINDS
+
+
+@pytest.mark.parametrize("kind", get_args(DriftKind))
+def test_diff_with_a_lock_shows_every_kind(kind: DriftKind) -> None:
+    remedy = Remedy(verb="other", about=(), origin=None, text="install it again")
+    drift = Drift(kind=kind, name="torch", locked="1", found="2", path="/x.py", detail="differs", remedy=remedy)
+    assert difference_of(replace(report_on(in_order()), drifts=(drift,))).different
 
 
 def test_schema_of_reports_lists_every_kind() -> None:

@@ -156,7 +156,7 @@ def test_one_file_of_a_target_has_its_files_and_no_markers() -> None:
 
 def test_targets_that_no_marker_tells_apart_need_files_of_their_own() -> None:
     lock = claimed("new=3.12-linux/amd64-glibc-2.31", "musl=3.12-linux/amd64-musl-1.2")
-    with pytest.raises(LockError, match="no marker tells the two apart") as caught:
+    with pytest.raises(LockError, match="marker can distinguish the two") as caught:
         format_requirements(lock)
     assert "{target}" in str(caught.value.hint)
     assert "musllinux" in format_requirements(lock, MUSL)
@@ -216,11 +216,11 @@ def test_lock_is_fresh_while_its_sources_are_asked_for() -> None:
 def test_lock_is_out_of_date_when_sources_change() -> None:
     other = "git+https://x.example/lib.git@v2#subdirectory=py"
     assert f"{other} (a.in:1) is not locked" in changes(other, LINES[1])
-    assert "own is locked and no longer asked for" in changes(LINES[0])
+    assert "own is locked but no longer required" in changes(LINES[0])
     assert "lib 1.5 does not meet lib @ https://x.example/lib.zip (a.in:1)" in changes(
         "lib @ https://x.example/lib.zip", LINES[1]
     )
-    assert changes(*LINES, stated={"tools/own": "2"}) == ("what tools/own states of itself has changed",)
+    assert changes(*LINES, stated={"tools/own": "2"}) == ("the metadata of tools/own has changed",)
 
 
 def installed(**source: object) -> InstalledDistribution:

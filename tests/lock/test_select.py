@@ -41,7 +41,7 @@ def test_lock_of_another_tool_fits_the_environments_that_it_names(marker: str, f
 def test_environment_that_asks_for_one_extra_is_an_error_of_the_lock() -> None:
     """Only the markers of packages may, and those of PEP 751 ask otherwise."""
     text = MARKED.replace(b"[[packages]]", b"environments = [\"extra == 'a'\"]\n[[packages]]", 1)
-    with pytest.raises(LockError, match="has a marker of its environments that cannot be read"):
+    with pytest.raises(LockError, match="has an environment marker that cannot be read"):
         fits_environment(parse_lock(text, "lock"), make_target(), "lock")
 
 

@@ -41,7 +41,7 @@ def test_wheels_are_where_the_lock_says_with_the_hashes_that_it_has() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("\nsha256 = ", "\nmd5 = ", "tells no hash"),
+        ("\nsha256 = ", "\nmd5 = ", "has no hash"),
         ('name = "model-1.0-py3-none-any.whl"', 'name = "model.whl"', "is no|is none"),
     ],
 )
@@ -66,16 +66,16 @@ def test_wheel_that_holds_is_marked_and_nothing_else_changes() -> None:
     [
         (
             replace(IDENTITY, digest="c" * 64),
-            f"says record-sha256 {'a' * 64}, its bytes say record-sha256 {'c' * 64}",
+            f"has record-sha256 {'a' * 64}, but the wheel has record-sha256 {'c' * 64}",
         ),
         (replace(IDENTITY, scripts=("run", "more")), "with the scripts run, more, run (sha256=x)"),
         (replace(IDENTITY, rewritten={"run": "sha256=y"}), "with the scripts run, run (sha256=y)"),
-        ("it is not a wheel", "its bytes say nothing: it is not a wheel"),
+        ("it is not a wheel", "but the wheel has nothing: it is not a wheel"),
     ],
 )
 def test_wheel_that_does_not_hold_is_a_deviation(found: ArtifactIdentity | str, told: str) -> None:
     (deviation,) = hold_against(lock_with(), {WHEEL: found}).deviations
-    assert str(deviation).startswith(f"model 1.0: {WHEEL}: the lock says record-sha256 {'a' * 64}")
+    assert str(deviation).startswith(f"model 1.0: {WHEEL}: the lock has record-sha256 {'a' * 64}")
     assert told in str(deviation)
 
 
@@ -126,12 +126,12 @@ def test_lock_that_says_what_no_wheel_of_it_installs_is_refused(wheel: str) -> N
     """Nothing could be held against it, and an installed RECORD that is the same would be proven."""
     more = f'wheel = "{wheel}"\nrecord-sha256 = "{"e" * 64}"\nverified = true\n\n[[packages.tool.lockml.artifacts]]\n'
     content = edited(lock_with(), f'wheel = "{WHEEL}"', f'{more}wheel = "{WHEEL}"')
-    with pytest.raises(LockError, match="which is no wheel of it, or says it twice"):
+    with pytest.raises(LockError, match="that is not one of its wheels, or is there twice"):
         parse_lock(content, "pylock.toml")
 
 
 def test_lock_whose_artifact_has_no_name_of_a_wheel_is_refused() -> None:
-    with pytest.raises(LockError, match="names a wheel that is none"):
+    with pytest.raises(LockError, match="names a file that is not a wheel"):
         parse_lock(edited(lock_with(), f'wheel = "{WHEEL}"', 'wheel = "model"'), "pylock.toml")
 
 
@@ -149,7 +149,7 @@ def test_lock_with_two_hashes_of_one_wheel_is_refused() -> None:
     (wheel,) = first.wheels or ()
     other = replaced(first, wheels=[replaced(wheel, hashes={"sha256": "0" * 64})])
     pylock = replaced(lock.pylock, packages=[*lock.pylock.packages, other])
-    with pytest.raises(LockError, match="two hashes of model"):
+    with pytest.raises(LockError, match="two hashes for model"):
         wheels(replace(lock, pylock=pylock))
     assert len(wheels(replace(lock, pylock=replaced(pylock, packages=[*lock.pylock.packages, first])))) == 2
 

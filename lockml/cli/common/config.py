@@ -31,7 +31,7 @@ TABLES: Final = frozenset(
         *("built", "dockerfile", "ignore"),
     }
 )
-"""What the configuration has beside the fleet: the options of each command, and tables of their own."""
+"""The tables of the configuration beside the fleet: the options of each command, and other tables."""
 
 
 def configured_options(command: click.Command, name: str) -> dict[str, object]:
@@ -132,7 +132,7 @@ def _refuse_unknown(key: str, file: str) -> None:
     import difflib
 
     near = difflib.get_close_matches(key, sorted(TABLES), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(TABLES))}"
+    hint = f"did you mean {near[0]!r}?" if near else f"tables: {', '.join(sorted(TABLES))}"
     if key == _FLEET:
         hint = "the fleet is in lockml.toml, in its [audit] table"
     raise InputError(file, f"lockml reads no table {key!r}", hint=hint)

@@ -88,7 +88,7 @@ def _joined(notes: list[Note]) -> Iterator[Note]:
 
 def in_brief(error: LockmlError) -> LockmlError:
     """Return *error* in as many lines as a person reads at once; --full shows the others."""
-    from lockml.resolution.conflicts.lines import MOST_LINES, ShownLine, shorten  # only for a refusal
+    from lockml.resolution.conflicts.lines import MOST_LINES, ShownLine, shorten  # only for an error
 
     match error:
         case NoResolutionError():

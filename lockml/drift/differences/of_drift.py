@@ -22,7 +22,7 @@ from lockml.inventory.model import Problem
 
 __all__ = ["difference_of", "reversed_difference"]
 
-_SETTINGS: Final = frozenset({"base-image", "python", "platform", "environment", "lock-label"})
+_SETTINGS: Final = frozenset({"base-image", "python", "platform", "environment", "lock-label", "accelerator"})
 _PACKAGES: Final[dict[DriftKind, PackageChangeKind]] = {
     "missing": "removed",
     "unexpected": "added",
@@ -99,8 +99,17 @@ def reversed_difference(difference: Difference) -> Difference:
 def _settings(drifts: Iterable[Drift]) -> Iterator[SettingChange]:
     for each in drifts:
         if each.kind in _SETTINGS:
-            name = each.name if each.kind == "environment" else each.kind
-            yield SettingChange(name=name, before=each.locked, after=each.found, detail=each.detail)
+            yield SettingChange(name=_setting_name(each), before=each.locked, after=each.found, detail=each.detail)
+
+
+def _setting_name(drift: Drift) -> str:
+    match drift.kind:
+        case "environment":
+            return drift.name
+        case "accelerator":
+            return f"accelerator of {drift.name}"
+        case _:
+            return drift.kind
 
 
 def _packages(drifts: Iterable[Drift]) -> Iterator[PackageChange]:

@@ -1,1 +1,1 @@
-"""What a lock is held against before it is written: older pins, overlapping wheels, denied projects."""
+"""Checks of a lock before it is written: older pins, overlapping wheels, denied projects, bases."""

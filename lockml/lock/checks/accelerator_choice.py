@@ -1,4 +1,4 @@
-"""Requirements and an accelerator in; the same with the extras and names that the accelerator asks for out."""
+"""Add the extras and project names that an accelerator needs to requirements."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,8 +19,8 @@ _ON_LINUX = "sys_platform == 'linux'"
 def with_accelerator(asked: RequirementSet, accelerator: str, targets: Iterable[Target]) -> RequirementSet:
     """Return *asked* with ``jax[cuda12]`` beside ``jax`` for ``cu128``, and ``onnxruntime-gpu`` for ``onnxruntime``.
 
-    Extras are for Linux alone, the only system that they have wheels for. Another name is taken where all *targets*
-    are Linux, unless the inputs name it too; what is to come from a reference stays. What was taken is a note.
+    Extras apply only on Linux, the only system that they have wheels for. Another name is used if all *targets* are
+    Linux, unless the inputs name it too; a direct reference stays. Each change is a note.
     """
     if not accelerator:
         return asked
@@ -32,12 +32,12 @@ def with_accelerator(asked: RequirementSet, accelerator: str, targets: Iterable[
         other = canonicalize_name(name_for(requirement.name, accelerator))
         if other and on_linux and requirement.reference is None and not requirement.hashes:
             changed += [replace(requirement, name=other)] if other not in named else []
-            notes.append(f"{requirement.origin}: {other} is locked in place of {requirement.name}, for {accelerator}")
+            notes.append(f"{requirement.origin}: locking {other} instead of {requirement.name} for {accelerator}")
             continue
         changed.append(requirement)
         for each in _with_extra(requirement, accelerator):
             changed.append(each)
-            notes.append(f"{requirement.origin}: {each.versioned} is locked for {accelerator}")
+            notes.append(f"{requirement.origin}: locking {each.versioned} for {accelerator}")
     return replace(asked, requirements=tuple(changed), notes=(*asked.notes, *dict.fromkeys(notes)))
 
 

@@ -1,4 +1,4 @@
-"""Locked packages in; for which accelerators they are built, what does not fit and the lowest driver out."""
+"""The accelerators of locked packages, what does not fit together, and the lowest driver."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ __all__ = ["driver_fact", "locked_parts", "refuse_misfits", "stack_findings", "s
 
 
 def locked_parts(packages: Iterable[Package]) -> tuple[Part, ...]:
-    """Return *packages* as parts; what is built from a repository or a folder has no build that is known."""
+    """Return *packages* as parts; the build of a repository or a folder is unknown."""
     return tuple(
         Part(
             name=str(package.name),
@@ -35,7 +35,7 @@ def stack_of(parts: tuple[Part, ...], target: Target, declared: Declared, ground
 
 
 def stack_findings(lock: Lock, declared: Declared, ground: Ground, file: str) -> tuple[Finding, ...]:
-    """Return what does not fit in what *lock*, named *file*, installs for each of its targets, each once."""
+    """Return the findings in the packages of *lock*, named *file*, for each of its targets, each once."""
     declared = declared if declared.accelerator else replace(declared, accelerator=lock.accelerator)
     found: list[Finding] = []
     for target in lock.targets:
@@ -45,16 +45,16 @@ def stack_findings(lock: Lock, declared: Declared, ground: Ground, file: str) ->
 
 
 def _with_provided(parts: tuple[Part, ...], lock: Lock) -> tuple[Part, ...]:
-    """Return *parts* with what the base image brings, which they run with."""
+    """Return *parts* with those of the base image that they run with."""
     names = {part.name for part in parts}
     brought = (each for each in lock.provided.packages if each.name not in names)
     return (*parts, *(Part(name=str(each.name), version=each.version, plain=not each.owner) for each in brought))
 
 
 def refuse_misfits(lock: Lock, declared: Declared, file: str) -> tuple[str, ...]:
-    """Return what to warn of in *lock*, named *file*, on its base image and on what is *declared* of the hosts.
+    """Return warnings about *lock*, named *file*, with its base image and the *declared* hosts.
 
-    Raises NoResolutionError for what does not run or does not go together.
+    Raises NoResolutionError for packages that do not run or do not fit together.
     """
     image = lock.base_image
     ground = Ground(cuda=image.cuda, requires=image.requires) if image is not None else NO_GROUND
@@ -68,6 +68,6 @@ def refuse_misfits(lock: Lock, declared: Declared, file: str) -> tuple[str, ...]
 
 
 def driver_fact(packages: Iterable[Package]) -> dict[str, object]:
-    """Return what the lock writes of the lowest driver that runs *packages*; {} where none of them needs one."""
+    """Return the value for the lowest driver that runs *packages*, by its key; {} if none needs one."""
     driver = minimum_driver(locked_parts(packages))
     return {"minimum-driver": driver} if driver else {}

@@ -1,4 +1,4 @@
-"""Which lines allow fewer files, by their hashes, than a lock has: entries that come from a base were not filtered."""
+"""Find lines whose hashes allow fewer files than a lock has: entries from a base were not filtered."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,6 +1,6 @@
-"""A lock that another one stands on in; what it asks of that one, and where that one is not as it is, out.
+"""Requirements of a base on the lock that is based on it, and deviations of that lock.
 
-What a lock takes from its base are the very entries: version, files, hashes, identities. Nothing here asks an index.
+A lock takes complete entries from its base: version, files, hashes, identities. Nothing here contacts an index.
 """
 
 import hashlib
@@ -27,16 +27,16 @@ __all__ = ["Bounds", "bounds_of", "deviations_from", "packages_digest", "with_ba
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """What a base asks of the lock that stands on it: *requirements* bring its pins, *constraints* hold them."""
+    """Requirements of a base on the lock based on it: *requirements* add its pins, *constraints* fix them."""
 
     requirements: tuple[Requirement, ...]
     constraints: tuple[Requirement, ...]
 
 
 def packages_digest(lock: Lock) -> str:
-    """Return the SHA-256, hexadecimal, of all that *lock* says of its packages: nothing else of it binds another.
+    """Return the SHA-256, hexadecimal, of the packages of *lock*: nothing else affects a lock based on it.
 
-    Whether somebody has held a wheel against its bytes since does not count, nor which newer releases there were.
+    Neither later verification of a wheel nor newer releases count.
     """
     recorded = [[each.name, each.wheel, each.source, each.identity.digest] for each in lock.recorded]
     text = json.dumps([[_binding(package) for package in lock.pylock.packages], recorded], separators=(",", ":"))
@@ -44,7 +44,7 @@ def packages_digest(lock: Lock) -> str:
 
 
 def _binding(package: Package) -> list[object]:
-    """Return what of *package* counts, as JSON has it."""
+    """Return what counts of *package*, as JSON values."""
     facts = (package.tool or {}).get("lockml", {})
     archive, vcs, directory = package.archive, package.vcs, package.directory
     return [
@@ -64,9 +64,9 @@ def _text(value: object) -> str | None:
 
 
 def bounds_of(base: BaseLock, targets: Sequence[Target]) -> Bounds:
-    """Return what *base* asks on *targets*: the projects that its inputs asked for, and all pins as they are, hashed.
+    """Return the bounds of *base* on *targets*: the projects in its inputs, and all of its pins with hashes.
 
-    A pin that its inputs do not lead to, as they had overrides, is asked for by itself.
+    A pin that its inputs do not lead to, because of overrides, is a requirement of its own.
     """
     roots = [_root(each.requirement, base) for each in base.lock.requirements]
     left = {name for target in targets for name in _unreached(base, roots, target)}
@@ -78,7 +78,7 @@ def bounds_of(base: BaseLock, targets: Sequence[Target]) -> Bounds:
 
 
 def _root(text: str, base: BaseLock) -> Requirement:
-    """Return the project that the inputs of *base* asked for; the pin says which version, and from where."""
+    """Return a requirement in the inputs of *base* without version and source, which the pin has."""
     parsed = ParsedRequirement(text)
     return Requirement(
         name=canonicalize_name(parsed.name),
@@ -107,7 +107,7 @@ def _pin(package: Package, base: BaseLock, *, asked: bool) -> Requirement:
 
 
 def _unreached(base: BaseLock, roots: Iterable[Requirement], target: Target) -> set[NormalizedName]:
-    """Return which pins of *base* on *target* nothing leads to from *roots*."""
+    """Return the pins of *base* on *target* that *roots* do not lead to."""
     packages = {package.name: package for package in served_packages(base.lock, target)}
     waiting = [root.name for root in roots if root.applies_to(target.environment)]
     reached: set[NormalizedName] = set()
@@ -120,7 +120,7 @@ def _unreached(base: BaseLock, roots: Iterable[Requirement], target: Target) -> 
 
 
 def deviations_from(base: BaseLock, lock: Lock) -> Iterator[str]:
-    """Yield where *lock* is not as *base* is; of a superset every pin of the base counts, of a subset every own pin.
+    """Yield deviations of *lock* from *base*; in a superset every pin of the base counts, in a subset every own pin.
 
     Version, origin, every hash, and the identities of all wheels are compared, on each target of *lock*.
     """
@@ -130,7 +130,7 @@ def deviations_from(base: BaseLock, lock: Lock) -> Iterator[str]:
         for name in sorted(mine if base.subset else filter(base.binds, theirs)):
             one, other = theirs.get(name), mine.get(name)
             if one is None:
-                yield f"{name} is locked, and {base.path} does not have it"
+                yield f"{name} is locked, but {base.path} does not have it"
             elif other is None:
                 yield f"{_named(one)} of {base.path} is not locked"
             elif _named(one) != _named(other) or _origin(one) != _origin(other):
@@ -167,7 +167,7 @@ def _same_identities(base: Lock, lock: Lock, package: Package) -> bool:
 
 
 def _bytes(artifact: LockedArtifact) -> object:
-    """Return what *artifact* installs, whoever has held it against the wheel."""
+    """Return the identity of *artifact*, verified or not."""
     return replace(artifact.identity, verified=False) if artifact.identity is not None else None
 
 
@@ -176,7 +176,7 @@ def _by_wheel(lock: Lock, name: NormalizedName) -> dict[str, LockedArtifact]:
 
 
 def with_base_entries(lock: Lock, base: BaseLock) -> Lock:
-    """Return *lock* with the entries of *base* for every pin that both have, down to the addresses of files.
+    """Return *lock* with the entries of *base* for every pin that both have, including the URLs of files.
 
     The identities of *base* are taken only for wheels that *lock* has none of: its own were computed just now.
     """

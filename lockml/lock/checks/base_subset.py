@@ -1,6 +1,6 @@
-"""A lock, and requirements that a part of it is enough for, in; the projects of that part out.
+"""Find the part of a lock that requirements need.
 
-Nothing is chosen, and no index is asked.
+Nothing is resolved, and no index is contacted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ __all__ = ["needed_of"]
 
 
 def needed_of(base: BaseLock, inputs: LockInputs, targets: Sequence[Target]) -> set[NormalizedName]:
-    """Return which projects of *base* *inputs* need on *targets*.
+    """Return the projects of *base* that *inputs* need on *targets*.
 
-    Raises NoResolutionError for what *base* does not have, InputError for what has no name.
+    Raises NoResolutionError for what *base* lacks, InputError for requirements without a name.
     """
     asked = inputs.asked
     unnamed = [*(str(each.origin) for each in asked.unnamed), *(each.file for each in asked.dynamic)]
     if unnamed:
-        problem = f"asks for what has no name before it is opened or built, and {base.path} is asked for names"
+        problem = f"has no project name, which is needed to find it in {base.path}"
         raise InputError(unnamed[0], problem, hint="write it as NAME @ ADDRESS")
     overridden = {override.name for override in asked.overrides}
     wanted = [each for each in asked.requirements if each.name not in overridden | inputs.policy.excludes]
@@ -43,7 +43,7 @@ def needed_of(base: BaseLock, inputs: LockInputs, targets: Sequence[Target]) -> 
         faults += _faults(roots, asked.constraints, packages, base, target)
         needed |= _reached([root.name for root in roots], packages, inputs)
     if faults:
-        hint = f"ask for it in the inputs of {base.path}, or take {setting('on')} in place of {setting('subset-of')}"
+        hint = f"add it to the inputs of {base.path}, or use {setting('on')} instead of {setting('subset-of')}"
         raise NoResolutionError("\n".join(map(escape, dict.fromkeys(faults))), hint=hint)
     return needed
 
@@ -55,7 +55,7 @@ def _faults(
     base: BaseLock,
     target: Target,
 ) -> Iterator[str]:
-    """Yield what *base* does not meet."""
+    """Yield the requirements that *base* does not meet."""
     for root in roots:
         there = packages.get(root.name)
         if there is None:

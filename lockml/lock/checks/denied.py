@@ -1,4 +1,4 @@
-"""A lock and patterns of projects that may not be in it in; an error that names who asks for each of them out."""
+"""Refuse denied projects in a lock, and name what requires them."""
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -15,15 +15,16 @@ __all__ = ["refuse_denied"]
 
 
 def refuse_denied(lock: Lock, patterns: Iterable[str]) -> None:
-    """Raise NoResolutionError where *lock* has a project that one of *patterns* names, ``*`` standing for anything."""
+    """Raise NoResolutionError if *lock* has a project that matches one of *patterns*; ``*`` matches any text."""
     normalized = ["*".join(canonicalize_name(part) for part in text.strip().split("*")) for text in patterns]
     names = sorted({package.name for package in lock.pylock.packages})
     denied = [name for name in names if any(fnmatchcase(name, pattern) for pattern in normalized)]
     if denied:
         graph = LockGraph(lock)
-        lines = [f"{name} may not be locked ({setting('deny')}){_askers(graph, name)}" for name in denied]
+        lines = [f"{name} must not be locked ({setting('deny')}){_askers(graph, name)}" for name in denied]
         raise NoResolutionError(
-            "\n".join(map(escape, lines)), hint=f"take away what asks for it, or leave it out with {setting('exclude')}"
+            "\n".join(map(escape, lines)),
+            hint=f"remove the requirement, or exclude the project with {setting('exclude')}",
         )
 
 
@@ -33,8 +34,8 @@ def _askers(graph: LockGraph, name: NormalizedName) -> str:
 
 
 def _chains(graph: LockGraph, name: NormalizedName) -> Iterator[str]:
-    """Yield who asks for *name*, each with the chain that leads to it."""
+    """Yield what requires *name*, each with the chain that leads to it."""
     for chain, asked in graph.chains(name):
         origins = ", ".join(dict.fromkeys(each.origin for each in asked)) or "the inputs"
         between = "".join(f" <- {link}" for link in reversed(chain[:-1]))
-        yield f"{name}{between} <- {origins}" if between else f"asked for by {origins}"
+        yield f"{name}{between} <- {origins}" if between else f"required by {origins}"

@@ -1,7 +1,7 @@
-"""The files of a pin as a lock of another tool has them, and as an index lists them, in; those that are the same, out.
+"""Match the files of a pin in another tool's lock with those on an index.
 
-What an index says of a file beside the hash that the lock has of it counts for nothing: installers take a file that has
-any one of its hashes, so one that the lock does not know would let other bytes in.
+Only hashes in the lock count: installers accept a file that has any one of its hashes, so another hash from the index
+would allow other bytes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,14 +24,14 @@ _STRONG: Final = ("sha256", "sha384", "sha512")
 
 
 class RefusedError(Exception):
-    """A pin cannot be adopted; the text says why.
+    """An error for a pin that cannot be adopted, with the reason.
 
-    Internal: never reaches the user; all of them become one LockError.
+    Internal: all of them become one LockError.
     """
 
 
 class Hashing:
-    """Downloads files of an *index* to hash them, each once for all targets."""
+    """A downloader that hashes files of an *index*, each once for all targets."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -49,11 +49,11 @@ class Hashing:
 def locked_entries(
     package: Package, allowed: Iterable[str], entries: Sequence[FileEntry], target: Target, hashing: Hashing
 ) -> tuple[FileEntry, ...]:
-    """Return those of *entries* that *package* locks, each with no hash but those that the lock knows or bytes have.
+    """Return those of *entries* that *package* locks, with only the hashes of the lock or of the downloaded bytes.
 
-    *allowed* are the digests (``sha256:…``) of a package whose files the lock does not name. What *target* can use is
-    downloaded where the lock and the index name no strong hash of one kind. Raises RefusedError where *target* needs
-    what the index does not have, or has with other bytes.
+    *allowed* are the digests (``sha256:…``) of a package whose files the lock does not name. A file that *target* can
+    use is downloaded if the lock and the index share no strong kind of hash. Raises RefusedError if *target* needs a
+    file that the index lacks, or has with other bytes.
     """
     named, anywhere = _by_identity(package), _Digests(allowed)
     locked: dict[str, _Digests] = {}
@@ -79,7 +79,7 @@ def locked_entries(
 
 
 class _Digests:
-    """The digests that a lock allows of a file, by their kind; none for whatever the index has."""
+    """The digests that a lock allows for a file, by kind; none if any file of the index is allowed."""
 
     def __init__(self, digests: Iterable[str]) -> None:
         kinds: dict[str, set[str]] = {}
@@ -92,13 +92,13 @@ class _Digests:
         self._weak = not strong
 
     def contradict(self, entry: FileEntry) -> bool:
-        """Say whether the index names a digest of *entry*, of a kind that the lock has, that it does not have."""
+        """Say whether the index lists a digest of *entry* that differs from the lock, for a kind that the lock has."""
         return any(kind in self._kinds and digest not in self._kinds[kind] for kind, digest in _listed(entry).items())
 
     def compared(self, entry: FileEntry) -> FileEntry | None:
-        """Return *entry* with the hashes that its bytes are to be held against; None where they need no look.
+        """Return *entry* with the hashes to compare its bytes with; None if that is not needed.
 
-        Where the lock has weak hashes alone, they are these: beside a strong one no weak one is looked at.
+        If the lock has only weak hashes, these count; beside a strong one, weak ones are ignored.
         """
         if not self._any or (self._shared(entry) and not self._weak):
             return None
@@ -109,7 +109,7 @@ class _Digests:
         return replace(entry, hashes=hashes) if hashes else None
 
     def entries(self, entry: FileEntry, seen: tuple[str, int] | None) -> tuple[FileEntry, ...]:
-        """Return *entry* with the hashes that count, () where nothing shows that it is the locked one."""
+        """Return *entry* with the hashes that count, () if nothing shows that it is the locked file."""
         if not self._any:
             return (entry,)
         if seen is not None:
@@ -137,7 +137,7 @@ def _by_identity(package: Package) -> Mapping[object, PackageWheel | PackageSdis
 
 @lru_cache(maxsize=100_000)
 def _identity(filename: str) -> object:
-    """Return what two spellings of the name of one file have in common."""
+    """Return a key that is the same for all spellings of a file name."""
     try:
         if filename.endswith(".whl"):
             return parse_wheel_filename(filename)
@@ -147,7 +147,7 @@ def _identity(filename: str) -> object:
 
 
 def _usable(filenames: Iterable[str], target: Target) -> frozenset[str]:
-    """Return those of *filenames* that may be installed on *target*: its wheels, else what is no wheel."""
+    """Return those of *filenames* that may be installed on *target*: its wheels, else other files."""
     names = frozenset(filenames)
     wheels = frozenset(name for name in names if name.endswith(".whl") and _suits(name, target))
     return wheels or frozenset(name for name in names if not name.endswith(".whl"))
@@ -164,13 +164,13 @@ def _require_there(package: Package, target: Target, names: Iterable[str]) -> No
     there = {_identity(name) for name in names}
     for file in usable_files(package, target):
         if _identity(file.filename) not in there:
-            raise RefusedError(f"the index does not have {file.filename} any more")
+            raise RefusedError(f"the index no longer has {file.filename}")
 
 
 def _require_same(
     held: Iterable[tuple[FileEntry, object]], found: Iterable[FileEntry], usable: frozenset[str], *, named: bool
 ) -> None:
-    """Refuse what is *usable* and not *found* to be the locked file: each where the lock names it, else if all are."""
+    """Refuse *usable* files that are not *found* to be locked: each one that the lock names, else only if all are."""
     same = {entry.filename for entry in found}
     others = [entry for entry, _ in held if entry.filename in usable and entry.filename not in same]
     if others and (named or usable.isdisjoint(same)):

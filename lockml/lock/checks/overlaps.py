@@ -1,6 +1,6 @@
-"""What the wheels of a lock can import in; which of them put different files at the same path out.
+"""Find wheels of a lock that install different files at the same path.
 
-Whichever is installed last wins, and both are broken once one is removed: opencv-python and opencv-python-headless.
+The last one installed wins, and removing one breaks both: opencv-python and opencv-python-headless.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Tops = Mapping[str, tuple[str, ...]]
 
 
 class Overlap(Struct, frozen=True, kw_only=True):
-    """Two releases, as text, and one of the *count* paths at which both have a file, each its own."""
+    """Two releases, as text, and one of the *count* paths at which they have different files."""
 
     one: str
     other: str
@@ -29,12 +29,12 @@ class Overlap(Struct, frozen=True, kw_only=True):
         more = f" and {self.count - 1} more" if self.count > 1 else ""
         return (
             f"{self.one} and {self.other} install different files at the same path, {self.path}{more}: "
-            "whichever is installed last wins"
+            "the last one installed wins"
         )
 
 
 def preferred_wheels(resolution: Resolution) -> tuple[DistributionFile, ...]:
-    """Return the wheel that the target takes of each pin that has one."""
+    """Return the wheel of each pin that the target prefers, if it has one."""
     return tuple(pin.files[0] for pin in resolution.pins if pin.files and pin.files[0].kind == "wheel")
 
 
@@ -43,8 +43,8 @@ def find_overlaps(
 ) -> Iterator[Overlap]:
     """Yield each two of *wheels*, which are installed together, that have different files at the same path.
 
-    *tops* are the names at the top of each by file name; *files*, the hash of each file by path, is asked only of those
-    that share one.
+    *tops* are the top-level names of each, by file name; *files*, the hash of each file by path, is called only for
+    those that share one.
     """
     sharing: dict[str, list[DistributionFile]] = {}
     for wheel in wheels:

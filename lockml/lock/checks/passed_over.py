@@ -1,6 +1,6 @@
-"""What a lock says of a pin that stands in for a newer release: which one, and why it could not be chosen.
+"""The newer release that was passed over for a pin, and the reason.
 
-It stands in the lock so that requirements.txt says it as long as the pin stays.
+The lock records it, so that requirements.txt shows it as long as the pin stays.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,9 +23,9 @@ _KEY: Final = "passed-over"
 def older_pins(
     resolutions: Sequence[Resolution], existing: Lock | None, upgraded: Collection[NormalizedName]
 ) -> Mapping[PinKey, str]:
-    """Return by pin of *resolutions* which newer release was passed over for it, and why, as ``1.3: REASON``.
+    """Return by pin of *resolutions* the newer release that was passed over, with the reason, as ``1.3: REASON``.
 
-    For a pin of the *existing* lock that is not *upgraded* nobody looked for a newer one: what the lock says holds.
+    For a pin of the *existing* lock that is not *upgraded*, no newer one was looked for: the record of the lock stays.
     """
     pinned = {(pin.name, pin.version) for resolution in resolutions for pin in resolution.pins}
     bounded = {line.name for resolution in resolutions for line in resolution.requirements if line.specifier}
@@ -42,13 +42,13 @@ def older_pins(
 
 
 def newer_of(package: Package) -> str:
-    """Return which newer release *package* stands in for, and why, as ``1.3: REASON``; "" where it does not."""
+    """Return the newer release that was passed over for *package*, as ``1.3: REASON``; "" for none."""
     facts = (package.tool or {}).get("lockml", {})
     said = facts.get(_KEY) if isinstance(facts, Mapping) else None
     return said if isinstance(said, str) else ""
 
 
 def with_newer(package: Package, said: str) -> Package:
-    """Return *package* with what is *said* of the newer release that it stands in for."""
+    """Return *package* with a record of the newer release that was passed over."""
     tool = dict(package.tool or {})
     return replace(package, tool={**tool, "lockml": {**tool.get("lockml", {}), _KEY: said}})

@@ -1,1 +1,1 @@
-"""The files that a lock is written to and read from."""
+"""File formats of locks."""

@@ -1,7 +1,7 @@
-"""What a lock says of projects that an image builds: the tables of [tool.lockml] in, their nouns out, and back.
+"""Read and write the tables of [tool.lockml] about projects that an image builds.
 
-``built`` has what the user named, ``recorded`` what builds of it made, ``build`` what the builds need, locked as
-packages of PEP 751 are. A lockml that knows none of them sees packages from a repository or an archive.
+``built`` has the configured projects, ``recorded`` the results of builds, ``build`` the dependencies of builds, locked
+like packages of PEP 751. A lockml without these tables sees packages from a repository or an archive.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from lockml.lock.model import Asked, Lock, RecordedBuild
 __all__ = ["recorded_of", "with_built", "with_built_facts", "with_recorded"]
 
 _KEYS = ("built", "recorded", "build")
-_LONGEST = 255  # bytes of the name of a file
-_AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
+_LONGEST = 255  # bytes of a file name
+_AGAIN = "restore it, or lock again with `lockml compile`"
 
 
 class _Recorded(Struct, rename="kebab"):
@@ -51,25 +51,25 @@ class _Build(Struct):
 
 
 def with_built(lock: Lock, built: Sequence[Built], recorded: Sequence[RecordedBuild], build: Lock | None) -> Lock:
-    """Return *lock* with those of *built* that it pins, what is *recorded* of them, and the lock of their *build*."""
+    """Return *lock* with those of *built* that it pins, their *recorded* builds, and the lock of their *build*."""
     pinned = {package.name for package in lock.pylock.packages}
     used = tuple(sorted((each for each in built if each.name in pinned), key=lambda each: each.name))
     return _stated(replace(lock, built=used, recorded=recorded_of(used, recorded), build=build))
 
 
 def recorded_of(built: Sequence[Built], recorded: Sequence[RecordedBuild]) -> tuple[RecordedBuild, ...]:
-    """Return those of *recorded* that are builds of *built*, of the same version and source."""
+    """Return those of *recorded* that are builds of *built* with the same version and source."""
     sources = {(each.name, each.version, each.source) for each in built}
     return tuple(each for each in recorded if (each.name, each.version, each.source) in sources)
 
 
 def with_recorded(lock: Lock, recorded: Sequence[RecordedBuild]) -> Lock:
-    """Return *lock* with other recorded builds, and nothing else changed."""
+    """Return *lock* with other recorded builds, and no other change."""
     return _stated(replace(lock, recorded=tuple(recorded)))
 
 
 def _stated(lock: Lock) -> Lock:
-    """Return *lock* with what it says of builds in its tool table too."""
+    """Return *lock* with its builds in its tool table too."""
     tool = lock.pylock.tool or {}
     facts = {key: value for key, value in tool.get("lockml", {}).items() if key not in _KEYS}
     if lock.built:
@@ -101,7 +101,7 @@ def _recorded_table(recorded: RecordedBuild) -> dict[str, object]:
 
 
 def with_built_facts(lock: Lock, facts: Mapping[str, object], file: str) -> Lock:
-    """Return *lock*, read from *file*, with what its *facts* say of builds; raises LockError."""
+    """Return *lock*, read from *file*, with the builds in its *facts*; raises LockError."""
     if not any(key in facts for key in _KEYS):
         return lock
     tables = _converted(facts.get("built", []), list[dict[str, Any]], "built", file)
@@ -125,15 +125,15 @@ def _built(table: Mapping[str, object], file: str) -> Built:
         return parse_built(table, strict=False)
     except BadBuiltError as error:
         reason = error.faults[0][1]
-        raise LockError(file, f"has a project under 'built' that is none ({reason})", hint=_AGAIN) from error
+        raise LockError(file, f"has an invalid project in 'built' ({reason})", hint=_AGAIN) from error
 
 
 def _require_sources(lock: Lock, built: Sequence[Built], file: str) -> None:
-    """Raise LockError where what is said to be built is locked from an index: its wheels are what proves it."""
+    """Raise LockError if a built project is locked from an index: then its wheels prove it."""
     for each in built:
         for package in lock.pylock.packages:
             if package.name == each.name and (package.wheels or package.sdist or package.directory):
-                problem = f"says that {each.name} is built in the image, and has files of it that are not"
+                problem = f"says that the image builds {each.name}, but has files of it from elsewhere"
                 raise LockError(file, problem, hint=_AGAIN)
 
 
@@ -146,9 +146,9 @@ def _recorded(table: _Recorded, built: set[NormalizedName], file: str) -> Record
     try:
         version, wheel = Version(table.version), parse_wheel_filename(table.wheel)
     except (InvalidVersion, InvalidWheelFilename) as error:
-        raise LockError(file, f"has a recorded build of {name} that is none ({error})", hint=_AGAIN) from error
+        raise LockError(file, f"has an invalid recorded build of {name} ({error})", hint=_AGAIN) from error
     if wheel[:2] != (name, version):
-        raise LockError(file, f"has a recorded build of {name} {version} that is {table.wheel}", hint=_AGAIN)
+        raise LockError(file, f"has a recorded build of {name} {version} named {table.wheel}", hint=_AGAIN)
     identity = ArtifactIdentity(digest=table.record_sha256, scripts=table.scripts, rewritten=table.rewritten_scripts)
     return RecordedBuild(
         name=name,
@@ -164,7 +164,7 @@ def _recorded(table: _Recorded, built: set[NormalizedName], file: str) -> Record
 
 
 def _build(lock: Lock, facts: Mapping[str, object], file: str) -> Lock:
-    """Return the lock of what builds need, for the same targets and from the same indexes."""
+    """Return the lock of what builds need, for the same targets and indexes."""
     table: _Build = _converted(facts["build"], _Build, "build", file)
     try:
         document = {"lock-version": "1.0", "created-by": "lockml", "packages": table.packages}

@@ -1,4 +1,4 @@
-"""The files that a requirements.txt includes, or tells of, in the folder of the lock: names in, what they say out."""
+"""Read the files beside a requirements.txt that it includes or names."""
 
 import hashlib
 import posixpath
@@ -22,7 +22,7 @@ _MAX_FILES: Final = 100
 
 
 class FilesBeside:
-    """The lock *file*, and those beside it that it includes."""
+    """The lock *file*, and the files beside it that it includes."""
 
     def __init__(self, file: str, content: bytes, beside: Callable[[str], bytes | None]) -> None:
         self._file = file
@@ -31,12 +31,12 @@ class FilesBeside:
         self._refused: set[str] = set()
 
     def shown(self, place: str, problem: str) -> tuple[str, str]:
-        """Return a fault without the words of other files than the lock: a link may lead to what is not to be shown."""
+        """Return a fault without text from files other than the lock: a link may lead to private text."""
         own = place.startswith(f"{redact(self._file)}:") or problem in self._refused or place == self._file
-        return place, problem if own else "is no pin; it is not shown, as it is of a file that the lock includes"
+        return place, problem if own else "is not a pin (not shown, because it is in a file that the lock includes)"
 
     def read(self, name: str) -> bytes:
-        """Return the content of *name*, as an included file is named; raises InputError."""
+        """Return the content of the included file *name*; raises InputError."""
         try:
             return self._content(name)
         except InputError as error:
@@ -47,12 +47,12 @@ class FilesBeside:
         if name in self._read:
             return self._read[name]
         if is_url(name):
-            raise InputError(redact(name), "is on a server, and a lock is read from files alone")
+            raise InputError(redact(name), "is on a server, but lockml reads a lock only from files")
         beside = posixpath.relpath(name, posixpath.dirname(self._file) or ".")
         if beside.startswith("../") or posixpath.isabs(name) != posixpath.isabs(self._file):
             raise InputError(name, "is not in the folder of the lock", hint="put it beside the lock")
         if len(self._read) >= _MAX_FILES:
-            raise InputError(name, f"is one of more than {_MAX_FILES} files")
+            raise InputError(name, f"exceeds the limit of {_MAX_FILES} files")
         content = self._beside(beside)
         if content is None:
             raise InputError(name, "no such file")
@@ -60,14 +60,12 @@ class FilesBeside:
         return content
 
     def included(self) -> tuple[str, ...]:
-        """Return a note on each file read beside the lock, with its digest: that of the lock has no part of it."""
+        """Return a note on each file read beside the lock, with its digest, which that of the lock does not cover."""
         others = [(name, content) for name, content in self._read.items() if name != self._file]
-        return tuple(
-            f"{name} is read with it (sha256:{hashlib.sha256(content).hexdigest()})" for name, content in others
-        )
+        return tuple(f"also read {name} (sha256:{hashlib.sha256(content).hexdigest()})" for name, content in others)
 
     def askers(self, requirements: Iterable[Requirement]) -> Mapping[tuple[str, int], tuple[Asker, ...]]:
-        """Return who asks for each line, by its file and number."""
+        """Return the origins of each line, by its file and number."""
         lines: dict[str, set[int]] = {}
         for each in requirements:
             lines.setdefault(each.origin.file, set()).add(each.origin.line or 0)
@@ -79,7 +77,7 @@ class FilesBeside:
         }
 
     def asked_in(self, name: str) -> Mapping[NormalizedName, str]:
-        """Return what the requirement file *name* beside the lock asks for of each project, {} where it has no word."""
+        """Return the requirements of the file *name* beside the lock, by project, {} if it has none."""
         try:
             here = posixpath.normpath(posixpath.join(posixpath.dirname(self._file), name))
             read = read_requirement_files((here,), read=self.read, environment=EMPTY)
@@ -88,7 +86,7 @@ class FilesBeside:
         return {each.name: str(each) for each in read.requirements}
 
     def named(self, unnamed: Iterable[UnnamedRequirement]) -> Iterator[Requirement]:
-        """Yield those folders as requirements whose pyproject.toml, beside the lock, says which project they are."""
+        """Yield requirements on folders whose pyproject.toml, beside the lock, names the project."""
         for each in unnamed:
             name = self._project(each)
             if name is not None:
@@ -99,7 +97,7 @@ class FilesBeside:
         left = [each for each in unnamed if self._project(each) is None]
         if left:
             shown = ", ".join(f"{each.reference} ({each.origin})" for each in left[:3])
-            yield f"{len(left)} line{'s say' if len(left) > 1 else ' says'} not which project it is: {shown}"
+            yield f"{len(left)} line{'s do' if len(left) > 1 else ' does'} not name a project: {shown}"
 
     def _project(self, unnamed: UnnamedRequirement) -> NormalizedName | None:
         if not isinstance(unnamed.reference, FolderReference) or posixpath.isabs(unnamed.reference.path):

@@ -1,4 +1,4 @@
-"""Locked packages that name what they need in, by name and version, and a graph of who needs which of them out.
+"""Build a dependency graph of locked packages from the names and versions that they need.
 
 For locks that do not say which packages are installed where: Poetry's before lock-version 2.1, PDM's without metadata.
 """
@@ -22,9 +22,9 @@ _MOST_VERSIONS: Final = 100
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """A project that is wanted with *extras*, in a version of one of the *alternatives*, where *marker* holds.
+    """A required project with *extras*, in a version of one of the *alternatives*, if *marker* holds.
 
-    What comes from no index is *direct*; what is *optional* is wanted by an extra only.
+    A *direct* one does not come from an index; an *optional* one is required only by an extra.
     """
 
     name: NormalizedName
@@ -36,7 +36,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Followed(Struct, frozen=True, kw_only=True):
-    """A locked package, by its position in the lock, and what it wants; *pythons* is the marker of those it is for."""
+    """A locked package, by its position in the lock, with its dependencies; *pythons* is the marker of its Pythons."""
 
     name: NormalizedName
     version: Version | None
@@ -48,7 +48,7 @@ class Followed(Struct, frozen=True, kw_only=True):
 
 
 class Roots(Struct, frozen=True, kw_only=True):
-    """What the user's own project wants: always, and with each of its extras and groups."""
+    """The dependencies of the user's own project: always, and with each of its extras and groups."""
 
     always: tuple[Wanted, ...] = ()
     extras: Mapping[NormalizedName, tuple[Wanted, ...]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Roots(Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=10_000)
 def parse_wanted(line: str) -> Wanted:
-    """Return what a requirement (PEP 508) wants; raises ValueError."""
+    """Parse a requirement (PEP 508); raises ValueError."""
     requirement = Requirement(require_shallow(line))
     return Wanted(
         name=canonicalize_name(requirement.name),
@@ -69,7 +69,7 @@ def parse_wanted(line: str) -> Wanted:
 
 
 def asked_for(wanted: Iterable[Wanted]) -> tuple[Asked, ...]:
-    """Return what is *wanted* as requirements; those with several alternatives are without a bound."""
+    """Return *wanted* as requirements; those with several alternatives have no bound."""
     texts = set()
     for each in wanted:
         extras = f"[{','.join(each.extras)}]" if each.extras else ""
@@ -82,10 +82,10 @@ def asked_for(wanted: Iterable[Wanted]) -> tuple[Asked, ...]:
 def follow(
     packages: tuple[Followed, ...], roots: Roots | None, default_groups: Iterable[str] | None
 ) -> DependencyGraph:
-    """Return who needs what of *packages*; None for *roots* asks for what no other package needs.
+    """Return the graph of *packages*; None for *roots* requires what no other package needs.
 
-    Of these, one that is *left_out* is not asked for, and one with a *group* is of that group. None for
-    *default_groups* stands for all. Raises ValueError for more versions of one project than any environment has.
+    Of these, one that is *left_out* is not required, and one with a *group* belongs to that group. None for
+    *default_groups* means all. Raises ValueError for more versions of a project than any environment has.
     """
     index = _Index(packages)
     asked = roots if roots is not None else index.unneeded()
@@ -123,9 +123,9 @@ class _Index:
             positions.sort(key=lambda position: packages[position].version or Version("0"), reverse=True)
 
     def needs(self, wanted: Iterable[Wanted]) -> Iterator[Need]:
-        """Yield a need of what is *wanted*; where several versions will do, with the Pythons that each is for.
+        """Yield the needs for *wanted*; if several versions fit, with the Pythons of each.
 
-        What is not locked is left out: tools lock nothing for what holds nowhere on the project's Pythons.
+        A project that is not locked is skipped: tools do not lock what applies to none of the project's Pythons.
         """
         for each in wanted:
             positions = self._fitting(each)
@@ -143,7 +143,7 @@ class _Index:
                 yield Need(node=first.node, extras=first.extras, marker=first.marker, others=tuple(others))
 
     def _fitting(self, wanted: Wanted) -> list[int]:
-        """Return the packages that are *wanted*; one that is alone is meant whatever its version."""
+        """Return the packages for *wanted*; a single one counts with any version."""
         positions = self._by_name.get(wanted.name, [])
         if len(positions) < 2 or wanted.direct is not None:
             return positions
@@ -155,7 +155,7 @@ class _Index:
         ]
 
     def unneeded(self) -> Roots:
-        """Return as asked for what no other package needs, and then one after another what that does not lead to."""
+        """Return as required what no other package needs, and then, one by one, what those do not lead to."""
         needed = {each.name for package in self._packages for each in _everything(package)}
         reached: dict[NormalizedName, set[tuple[NormalizedName, ...]]] = {}
         always: list[Wanted] = []
@@ -170,7 +170,7 @@ class _Index:
         return Roots(always=tuple(always), groups={group: tuple(wanted) for group, wanted in groups.items()})
 
     def _locked_extras(self, name: NormalizedName) -> tuple[NormalizedName, ...]:
-        """Return the extras of a project for which everything is locked, so that they seem to be asked for."""
+        """Return the extras of a project for which everything is locked, so that they seem to be required."""
         return tuple(
             extra
             for extra, wanted in self._packages[self._by_name[name][0]].extras.items()
@@ -178,7 +178,7 @@ class _Index:
         )
 
     def _spread(self, reached: dict[NormalizedName, set[tuple[NormalizedName, ...]]], top: Wanted) -> None:
-        """Add to *reached* the projects that *top* leads to, each with the extras that are asked of it."""
+        """Add to *reached* the projects that *top* leads to, each with its required extras."""
         waiting = [top]
         while waiting:
             wanted = waiting.pop()

@@ -1,6 +1,6 @@
-"""A pdm.lock (lock_version 4) and the pyproject.toml beside it in, a `Lock` out.
+"""Read a pdm.lock (lock_version 4) and the pyproject.toml beside it.
 
-With the strategy inherit_metadata each package has its groups and its marker; without it, who needs what is followed
+With the strategy inherit_metadata each package has its groups and its marker; without it, dependencies are followed
 from the pyproject.toml.
 """
 
@@ -37,7 +37,7 @@ _KNOWN: Final = re.compile(r"4\.[0-5](?:\.\d+)?")
 _DEFAULT: Final = "default"
 _INHERIT: Final = "inherit_metadata"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_ALONE: Final = "no pyproject.toml lies beside it: what no other package needs counts as asked for"
+_ALONE: Final = "no pyproject.toml beside it: packages that no other package needs count as required"
 
 
 class _Target(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class _Package(Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> tuple[str | None, ...]:
-        """What is the same of the entries of one package, which is there once for each set of extras."""
+        """The key of the entries of one package, which has one for each set of extras."""
         name = canonicalize_name(self.name, validate=True)
         return name, self.version, self.git, self.revision, self.url, self.path, self.subdirectory
 
@@ -101,11 +101,11 @@ class _Pyproject(Struct, frozen=True, kw_only=True, rename="kebab"):
 
 
 def parse_pdm_lock(document: Mapping[str, Any], file: str, pyproject: Mapping[str, Any] | None = None) -> Lock:
-    """Return the lock that *document*, the TOML of a pdm.lock, is; *pyproject* is the one beside it, None for none.
+    """Parse *document*, the TOML of a pdm.lock; *pyproject* is the one beside it, None for none.
 
-    Installed by default is what ``pdm install`` installs: all groups that were locked, with optional dependencies.
-    These are groups and extras both, as ``pdm install -G`` takes both. Raises LockError naming *file* for versions that
-    are not known, and for what cannot be read.
+    The default is what ``pdm install`` installs: all groups that were locked, with optional dependencies. These are
+    both groups and extras, because ``pdm install -G`` accepts both. Raises LockError naming *file* for unknown versions
+    and invalid content.
     """
     _require_version(document, file)
     with faults_of(file, _FORMAT):
@@ -156,18 +156,18 @@ def _lock(read: _Document, project: _Pyproject | None, roots: Roots | None) -> L
 
 
 def _groups(read: _Document) -> list[NormalizedName]:
-    """Return the names of the groups that are locked, beside what is always installed."""
+    """Return the names of the locked groups, beside what is always installed."""
     return sorted({canonicalize_name(group) for group in read.metadata.groups} - {_DEFAULT})
 
 
 def _requires_python(metadata: _Metadata) -> SpecifierSet | None:
-    """Return the Pythons that were locked for, None where these are none or not one range."""
+    """Return the Pythons of the lock, None if these are none or not one range."""
     ranges = {target.requires_python for target in metadata.targets}
     return SpecifierSet(ranges.pop()) if len(ranges) == 1 and ranges != {""} else None
 
 
 def _marker(entries: list[_Package], extras: Collection[str]) -> str:
-    """Return where a package is installed, from the groups and the marker of each of its entries."""
+    """Return the marker of a package, from the groups and the marker of each of its entries."""
 
     def in_one(group: str) -> str:
         name = canonicalize_name(group)
@@ -179,7 +179,7 @@ def _marker(entries: list[_Package], extras: Collection[str]) -> str:
 
 
 def _package(entries: list[_Package], marker: str) -> Package:
-    """Return the package of *entries* as PEP 751 has it."""
+    """Return the package of *entries* in the form of PEP 751."""
     package = min(entries, key=lambda each: len(each.extras))
     name = canonicalize_name(package.name)
     needed = {parse_wanted(line).name for each in entries for line in each.dependencies} - {name}
@@ -198,7 +198,7 @@ def _package(entries: list[_Package], marker: str) -> Package:
         return Package(**facts, directory=PackageDirectory(path=location or ".", editable=package.editable or None))
     if location is not None:
         if location.endswith(".whl"):
-            facts["version"] = parse_wheel_filename(file_name(location))[1]  # PDM leaves out what is local of it
+            facts["version"] = parse_wheel_filename(file_name(location))[1]  # PDM omits the local part
         hashes = split_hash(package.files[0].hash) if package.files else {}
         archive = PackageArchive(url=package.url, path=package.path if package.url is None else None, hashes=hashes)
         return Package(**facts, archive=archive)
@@ -212,7 +212,7 @@ def _is_archive(location: str) -> bool:
 
 def _repository(package: _Package) -> PackageVcs:
     if _COMMIT.fullmatch(package.revision or "") is None:
-        raise ValueError(f"{package.name!r} comes from a repository and names no commit")
+        raise ValueError(f"{package.name!r} comes from a repository but has no commit")
     return PackageVcs(
         type="git",
         url=package.git,
@@ -223,7 +223,7 @@ def _repository(package: _Package) -> PackageVcs:
 
 
 def _followed(entries: list[_Package]) -> Followed:
-    """Return the package of *entries*, and what each of its extras needs: the entry with the fewest others knows."""
+    """Return the package of *entries*, and what each of its extras needs, from the smallest entry with it."""
     extras: dict[NormalizedName, tuple[Wanted, ...]] = {}
     first = min(entries, key=lambda each: len(each.extras))
     for entry in sorted(entries, key=lambda each: len(each.extras)):
@@ -240,7 +240,7 @@ def _followed(entries: list[_Package]) -> Followed:
 
 
 def _roots(project: _Pyproject) -> Roots:
-    """Return what the pyproject.toml asks for: optional dependencies are extras and groups both."""
+    """Return the requirements of the pyproject.toml: optional dependencies are both extras and groups."""
     extras = {
         canonicalize_name(name): tuple(map(parse_wanted, lines))
         for name, lines in project.project.optional_dependencies.items()

@@ -1,4 +1,4 @@
-"""A Pipfile.lock (pipfile-spec 6) in, a `Lock` out."""
+"""Read a Pipfile.lock (pipfile-spec 6)."""
 
 import re
 from collections.abc import Mapping
@@ -53,23 +53,22 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def pin(self) -> tuple[str | None, ...]:
-        """What is the same where two categories have the same package."""
+        """The key that is the same if two categories have the same package."""
         return self.version, self.git, self.ref, self.file, self.path
 
 
 class _Merged(Struct, kw_only=True):
-    """A package of one or several categories: the entry of the first, and where each of them installs it."""
+    """A package of one or several categories: the entry of the first, and the marker of each."""
 
     entry: _Entry
     markers: list[str] = field(default_factory=list)
 
 
 def parse_pipfile_lock(document: Mapping[str, Any], file: str) -> Lock:
-    """Return the lock that *document*, the JSON of a Pipfile.lock, is.
+    """Parse *document*, the JSON of a Pipfile.lock.
 
-    Installed by default is what ``pipenv install`` installs, the category default; develop is the group dev, and each
-    other category a group of its name. Raises LockError naming *file* for versions that are not known, and for what
-    cannot be read.
+    The default is what ``pipenv install`` installs, the category default; develop is the group dev, and each other
+    category a group of its name. Raises LockError naming *file* for unknown versions and invalid content.
     """
     _require_version(document, file)
     with faults_of(file, _FORMAT):
@@ -116,7 +115,7 @@ def _group(category: str) -> NormalizedName:
 
 
 def _merged(categories: Mapping[str, Mapping[str, _Entry]]) -> tuple[dict[NormalizedName, _Merged], tuple[str, ...]]:
-    """Return each package once, and notes on those that two categories pin differently: the first of them counts."""
+    """Return each package once, and notes on those that two categories pin differently: the first counts."""
     merged: dict[NormalizedName, _Merged] = {}
     notes: list[str] = []
     for category in sorted(categories, key=lambda name: name != _DEFAULT):
@@ -126,12 +125,12 @@ def _merged(categories: Mapping[str, Mapping[str, _Entry]]) -> tuple[dict[Normal
             if name in seen:
                 raise ValueError(f"{category!r} has {name!r} twice")
             seen.add(name)
-            if entry.version == "*":  # Pipenv writes it for what holds nowhere on the machine that locked
-                notes.append(f"{category!r} names {name} without a version: it is not locked")
+            if entry.version == "*":  # Pipenv writes it for what does not apply to the machine that locked
+                notes.append(f"{category!r} has {name} without a version: it is not locked")
                 continue
             known = merged.setdefault(name, _Merged(entry=entry))
             if known.entry.pin != entry.pin:
-                notes.append(f"{category!r} pins another {name} than a category before it, which counts")
+                notes.append(f"{category!r} pins another {name} than an earlier category, which counts")
                 continue
             where = "" if category == _DEFAULT else in_group(_group(category))
             known.markers.append(all_of((where, checked_marker(entry.markers))))
@@ -139,14 +138,14 @@ def _merged(categories: Mapping[str, Mapping[str, _Entry]]) -> tuple[dict[Normal
 
 
 def _package(name: NormalizedName, merged: _Merged, urls: Mapping[str, str]) -> Package:
-    """Return a package as PEP 751 has it."""
+    """Return a package in the form of PEP 751."""
     entry, marker = merged.entry, any_of(merged.markers)
     facts: dict[str, Any] = {"name": name, "version": None, "marker": Marker(marker) if marker else None}
     if entry.version is not None:
         facts["version"] = Version(entry.version.removeprefix("=="))
     if entry.git is not None:
         if _COMMIT.fullmatch(entry.ref or "") is None:
-            raise ValueError(f"{name!r} comes from a repository and names no commit")
+            raise ValueError(f"{name!r} comes from a repository but has no commit")
         vcs = PackageVcs(type="git", url=entry.git, commit_id=entry.ref or "", subdirectory=entry.subdirectory)
         return Package(**facts, vcs=vcs)
     location = entry.file or entry.path
@@ -161,7 +160,7 @@ def _package(name: NormalizedName, merged: _Merged, urls: Mapping[str, str]) -> 
     if location is not None:
         return Package(**facts, directory=PackageDirectory(path=location, editable=entry.editable or None))
     if facts["version"] is None:
-        raise ValueError(f"{name!r} has neither a version nor a place")
+        raise ValueError(f"{name!r} has neither a version nor a source")
     return Package(**facts, index=urls.get(entry.index or ""))
 
 

@@ -1,7 +1,7 @@
-"""A `Lock` in, the text of a pylock.toml out, and back; the same lock always gives the same bytes (PEP 751).
+"""Write a `Lock` as pylock.toml (PEP 751) and read it; the same lock always gives the same bytes.
 
-The text has a digest of all that it says, so that what was changed by hand, by a merge or by half a write is refused.
-It keeps out nobody who knows how it is made.
+The text has a digest of its content, so that lockml refuses a file after an edit, a merge or an incomplete write. The
+digest does not stop an attacker, who can compute it.
 """
 
 import hashlib
@@ -48,11 +48,11 @@ _SCHEMA = 1
 _DIGEST = "lock-sha256"
 _CREATOR = "lockml"
 _MODES = get_args(ProvidedMode)
-_AGAIN = "take it from where it is kept, or lock again with `lockml compile`"
+_AGAIN = "restore it, or lock again with `lockml compile`"
 
 
 def format_lock(lock: Lock) -> str:
-    """Return the text of *lock*, UTF-8 when written."""
+    """Return the text of *lock*, to write as UTF-8."""
     document = _table_of(lock.pylock)
     tool = document.get("tool")
     facts = tool.get("lockml") if isinstance(tool, dict) else None
@@ -63,7 +63,7 @@ def format_lock(lock: Lock) -> str:
 
 
 def _digest(document: Mapping[str, object]) -> str:
-    """Return the SHA-256, hexadecimal, of all that *document* says, however TOML writes it."""
+    """Return the SHA-256, hexadecimal, of the content of *document*, in any TOML notation."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), default=_serialized)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -75,9 +75,9 @@ def _serialized(value: object) -> str:
 
 
 def _table_of(record: Any) -> dict[str, object]:
-    """Return a *record* of packaging as the table that its `to_dict` gives, as nested dicts and lists.
+    """Return a *record* of packaging as nested dicts and lists, like its `to_dict`.
 
-    That copies all that there is to copy, which takes as long as the rest of writing.
+    `to_dict` copies everything, which takes as long as the rest of writing.
     """
     values = [(field.name.replace("_", "-"), getattr(record, field.name)) for field in fields(record)]
     return {key: _plain(value) for key, value in values if value is not None}
@@ -97,17 +97,19 @@ def _plain(value: object) -> object:
 
 
 def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None) -> Lock:
-    """Return the lock that *content* holds; raises LockError naming *file* and the place of the fault.
+    """Parse the lock *content*; raises LockError naming *file* and the place of the fault.
 
-    A pylock.toml of another tool is read too: it has no targets and no artifacts. *document* is *content* where it was
-    read as TOML before; it is changed.
+    This also reads the pylock.toml of another tool, which has no targets and no artifacts. *document* is *content* if
+    it was parsed as TOML before; it is modified.
     """
     pylock, named, fits = _read(content if document is None else document, file)
     facts = _table((pylock.tool or {}).get("lockml", {}), file, "tool.lockml")
     schema = facts.get("schema", _SCHEMA)
     if schema != _SCHEMA:
         raise LockError(
-            file, f"was written by another lockml (schema {schema!r}, this one knows {_SCHEMA})", hint="upgrade lockml"
+            file,
+            f"was written by another version of lockml (schema {schema!r}, this one reads {_SCHEMA})",
+            hint="upgrade lockml",
         )
     lock = Lock(
         pylock=pylock,
@@ -131,33 +133,33 @@ def parse_lock(content: bytes, file: str, document: dict[str, Any] | None = None
         bases=tuple(_base(table, file) for table in _tables(facts, "bases", file)),
     )
     if not fits:
-        problem = f"does not fit its own digest ({_DIGEST} = {named!r}): it is not as lockml wrote it"
+        problem = f"does not match its own digest ({_DIGEST} = {named!r}): it was changed after lockml wrote it"
         raise LockError(file, problem, hint=_AGAIN)
     return with_built_facts(lock, facts, file)
 
 
 def _read(content: bytes | dict[str, Any], file: str) -> tuple[Pylock, object, bool]:
-    """Return what the standard says of a lock, the digest that the lock names, None for none, and whether it fits."""
+    """Return the standard part of a lock, its own digest, None for none, and whether that matches."""
     try:
         document = tomllib.loads(content.decode("utf-8")) if isinstance(content, bytes) else content
         named, fits = _without_digest(document)
-        if "package" in document:  # which pylock.toml has not, and uv, Poetry and PDM install
-            raise LockError(file, "is a pylock.toml and another tool's lock in one, and each tool reads a part of it")
+        if "package" in document:  # pylock.toml does not have it, and uv, Poetry and PDM install it
+            raise LockError(file, "is both a pylock.toml and a lock of another tool, and each tool reads another part")
         pylock = Pylock.from_dict(document)
     except UnicodeDecodeError as error:
         raise LockError(file, f"is not UTF-8 ({error.reason} at byte {error.start})") from error
     except (ValueError, RecursionError) as error:
-        raise LockError(file, f"is not TOML: {error}", hint="a lock is the pylock.toml of `lockml compile`") from error
+        raise LockError(file, f"is not TOML: {error}", hint="`lockml compile` writes a lock, pylock.toml") from error
     except PylockValidationError as error:
         raise LockError(file, f"is not a pylock.toml: {error}") from error
     if named is None and _is_of_lockml(pylock):
-        problem = f"is cut off or changed: lockml wrote it, and its digest (tool.lockml.{_DIGEST}) is missing"
+        problem = f"is incomplete or changed: lockml wrote it, but its digest (tool.lockml.{_DIGEST}) is missing"
         raise LockError(file, problem, hint=_AGAIN)
     return pylock, named, fits
 
 
 def _without_digest(document: dict[str, Any]) -> tuple[object, bool]:
-    """Take the digest out of *document*; return it, None for none, and whether it is that of the rest."""
+    """Remove the digest from *document*; return it, None for none, and whether it matches the rest."""
     tool = document.get("tool")
     facts = tool.get("lockml") if isinstance(tool, dict) else None
     named: object = facts.pop(_DIGEST, None) if isinstance(facts, dict) else None
@@ -207,7 +209,7 @@ def _provided(facts: Mapping[str, object], file: str) -> ProvidedPackages:
         return ProvidedPackages()
     table = _table(facts["provided"], file, "provided")
     if table.get("mode") not in _MODES:
-        raise LockError(file, f"has a mode of what is provided that lockml does not know: {table.get('mode')!r}")
+        raise LockError(file, f"has an unknown mode of provided packages: {table.get('mode')!r}")
     return ProvidedPackages(
         selection=_strings(table, "selection", file),
         mode=_get(table, "mode", str, file),
@@ -227,7 +229,7 @@ def _accelerator(facts: Mapping[str, object], file: str) -> str:
     policy = _table(facts.get("policy", {}), file, "policy")
     accelerator = _get(policy, "accelerator", str, file) if "accelerator" in policy else ""
     if accelerator and not is_accelerator(accelerator):
-        raise LockError(file, f"is for an accelerator that is none: {accelerator!r}", hint="lock again")
+        raise LockError(file, f"has an unknown accelerator: {accelerator!r}", hint="lock again")
     return accelerator
 
 
@@ -284,20 +286,20 @@ def _target(table: Mapping[str, object], file: str) -> Target:
     except LockError:
         raise
     except InputError as error:
-        raise LockError(file, f"has a target that lockml does not know: {error.subject} {error.problem}") from error
+        raise LockError(file, f"has an unknown target: {error.subject} {error.problem}") from error
     name = _get(table, "name", str, file) if "name" in table else ""
     return Target.of(python, platform, libc=libc, macos=macos, name=name, tags=tags)
 
 
 def _artifacts(package: Package, file: str) -> tuple[LockedArtifact, ...]:
-    """Return the artifacts of *package*, each of another of its wheels: no other could ever be held against bytes."""
+    """Return the artifacts of *package*, one for each of its wheels: any other could never be compared with bytes."""
     facts = _table((package.tool or {}).get("lockml", {}), file, f"{package.name}: tool.lockml")
     found = tuple(_artifact(table, file) for table in _tables(facts, "artifacts", file))
     left = [wheel.filename for wheel in wheels_of(package)] if found else []
     for artifact in found:
         if artifact.wheel not in left:
             problem = (
-                f"says of {package.name} what {artifact.wheel!r} installs, which is no wheel of it, or says it twice"
+                f"has an artifact {artifact.wheel!r} of {package.name} that is not one of its wheels, or is there twice"
             )
             raise LockError(file, problem, hint="lock again with `lockml compile`")
         left.remove(artifact.wheel)
@@ -309,7 +311,7 @@ def _artifact(table: Mapping[str, object], file: str) -> LockedArtifact:
     try:
         parse_wheel_filename(wheel)
     except InvalidWheelFilename as error:
-        raise LockError(file, f"names a wheel that is none ({error})") from error
+        raise LockError(file, f"names a file that is not a wheel ({error})") from error
     if "record-sha256" not in table:
         return LockedArtifact(wheel=wheel, identity=None, reason=_get(table, "unprovable", str, file))
     identity = ArtifactIdentity(
@@ -330,9 +332,7 @@ def _tool(table: Mapping[str, object], file: str) -> LockedTool:
     try:
         Version(version)
     except InvalidVersion as error:
-        raise LockError(
-            file, f"has a version of the tool {name} that is none: {version!r}", hint="lock again"
-        ) from error
+        raise LockError(file, f"has an invalid version of the tool {name}: {version!r}", hint="lock again") from error
     url, sha256 = (_get(table, key, str, file) if key in table else "" for key in ("url", "sha256"))
     return LockedTool(
         name=name, version=version, wheel=artifact.wheel, identity=artifact.identity, url=url, sha256=sha256
@@ -349,25 +349,25 @@ def _get(table: Mapping[str, object], key: str, kind: type[_T], file: str) -> _T
 def _strings(table: Mapping[str, object], key: str, file: str) -> tuple[str, ...]:
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise LockError(file, f"has a {key!r} that is no list of strings", hint="lock again")
+        raise LockError(file, f"has a {key!r} that is not a list of strings", hint="lock again")
     return tuple(values)
 
 
 def _hashes(table: Mapping[str, object], key: str, file: str) -> Mapping[str, str]:
     values = _table(table.get(key, {}), file, key)
     if not all(isinstance(value, str) for value in values.values()):
-        raise LockError(file, f"has a {key!r} that is no table of strings", hint="lock again")
+        raise LockError(file, f"has a {key!r} that is not a table of strings", hint="lock again")
     return {name: str(value) for name, value in values.items()}
 
 
 def _tables(table: Mapping[str, object], key: str, file: str) -> list[Mapping[str, object]]:
     values = table.get(key, [])
     if not isinstance(values, list):
-        raise LockError(file, f"has a {key!r} that is no list of tables", hint="lock again")
+        raise LockError(file, f"has a {key!r} that is not a list of tables", hint="lock again")
     return [_table(value, file, key) for value in values]
 
 
 def _table(value: object, file: str, key: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise LockError(file, f"has a {key!r} that is no table", hint="lock again")
+        raise LockError(file, f"has a {key!r} that is not a table", hint="lock again")
     return value

@@ -1,4 +1,4 @@
-"""The bytes of any lock in, a `Lock` out: whose it is, its content says and not its name."""
+"""Read the lock of any tool: its content decides the format, not its name."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ from lockml.lock.model import EVERY, Lock
 __all__ = ["ReadBeside", "parse_any_lock"]
 
 ReadBeside = Callable[[str], bytes | None]
-"""Returns the content of the file of that name in the folder of the lock, None where there is none."""
+"""A function that returns the content of a file beside the lock, None if there is none."""
 
 _READ: Final = (
-    "it reads pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml, pixi.lock "
+    "lockml reads pylock.toml, uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml, pixi.lock "
     "and a requirements.txt of exact pins"
 )
 
@@ -32,13 +32,13 @@ _MAX_BYTES: Final = 64 << 20
 _TABLE: Final = re.compile(
     rb"^[ \t]*\[{1,2}[\w.\-\" ]+\]|^(?:lock-version|created-by|requires-python|version)[ \t]*=", re.M
 )
-_YAML: Final = re.compile(rb"^[\w\-]+:(?:[ \t]|\r?$)", re.M)  # no line of a requirement file begins so
+_YAML: Final = re.compile(rb"^[\w\-]+:(?:[ \t]|\r?$)", re.M)  # no line of a requirement file starts like this
 
 
 def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: None) -> Lock:
-    """Return the lock that *content* is, with a `format` where it is another tool's; raises LockError naming *file*.
+    """Parse the lock *content*; the lock of another tool has a `format`. Raises LockError naming *file*.
 
-    What a lock leaves to the pyproject.toml, as which groups are installed by default, is read *beside* it.
+    Facts that a lock leaves to the pyproject.toml, such as default groups, are read *beside* it.
     """
     if len(content) > _MAX_BYTES:
         raise LockError(file, f"has more than {_MAX_BYTES >> 20} MiB")
@@ -46,13 +46,13 @@ def parse_any_lock(content: bytes, file: str, beside: ReadBeside = lambda _: Non
     if document is not None and ("lock-version" in document or "packages" in document):
         return parse_lock(content, file, document)
     if document is None and not content.lstrip().startswith(b"{") and _TABLE.search(content):
-        return parse_lock(content, file)  # which says what of it is not TOML
+        return parse_lock(content, file)  # its error says what is not TOML
     read = _parse_text(content, file, beside) if document is None else _parse_toml_lock(document, file, beside)
     return replace(read, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _parse_toml_lock(document: dict[str, Any], file: str, beside: ReadBeside) -> Lock:
-    """Return the lock that *document*, a file of Poetry, PDM or uv, is; raises LockError."""
+    """Parse *document*, a lock of Poetry, PDM or uv; raises LockError."""
     metadata = document.get("metadata")
     facts = metadata if isinstance(metadata, Mapping) else {}
     is_poetry, is_pdm, is_uv = (
@@ -69,16 +69,16 @@ def _parse_toml_lock(document: dict[str, Any], file: str, beside: ReadBeside) ->
 
 
 def _require_one_kind(file: str, kinds: Mapping[str, bool]) -> None:
-    """Raise LockError where *file* is none of *kinds*, or several: each tool would install another part of it."""
+    """Raise LockError if *file* is none of *kinds*, or several: each tool would install another part of it."""
     found = [kind for kind, found in kinds.items() if found]
     if not found:
-        raise LockError(file, "is no lock that lockml knows", hint=_READ)
+        raise LockError(file, "is not a lock that lockml knows", hint=_READ)
     if len(found) > 1:
-        raise LockError(file, f"is a {' and a '.join(found)} in one, and each tool reads another part of it")
+        raise LockError(file, f"is both a {' and a '.join(found)}, and each tool reads another part")
 
 
 def _parse_text(content: bytes, file: str, beside: ReadBeside) -> Lock:
-    """Return the lock that *content*, JSON, YAML or lines of requirements, is; raises LockError."""
+    """Parse the lock *content*, which is JSON, YAML or lines of requirements; raises LockError."""
     if content.lstrip().startswith(b"{"):
         return parse_pipfile_lock(_pipfile(content, file), file)
     if _YAML.search(content):
@@ -87,7 +87,7 @@ def _parse_text(content: bytes, file: str, beside: ReadBeside) -> Lock:
 
 
 def _parse_yaml_lock(content: bytes, file: str, beside: ReadBeside) -> Lock:
-    """Return the lock that *content*, a file of conda-lock or pixi, is; raises LockError."""
+    """Parse the lock *content* of conda-lock or pixi; raises LockError."""
     from lockml.common.yaml.document import parse_yaml  # noqa: PLC0415 - the YAML reader is heavy
     from lockml.lock.formats.conda.lock import parse_conda_lock  # noqa: PLC0415 - and so are these with it
     from lockml.lock.formats.conda.pixi import parse_pixi_lock  # noqa: PLC0415
@@ -110,22 +110,22 @@ def _toml(content: bytes) -> dict[str, Any] | None:
 
 
 def _pipfile(content: bytes, file: str) -> Mapping[str, Any]:
-    """Return the JSON of a Pipfile.lock; raises LockError for anything else."""
+    """Parse the JSON of a Pipfile.lock; raises LockError for anything else."""
     try:
         document = json.loads(content, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise LockError(file, f"is not JSON, as a Pipfile.lock is: {error}") from error
+        raise LockError(file, f"is not the JSON of a Pipfile.lock: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("_meta"), dict):
-        raise LockError(file, "is no lock that lockml knows", hint=_READ)
+        raise LockError(file, "is not a lock that lockml knows", hint=_READ)
     return document
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the JSON object of *pairs*; raises ValueError for a key that is there twice (RFC 8259, 4)."""
+    """Return the JSON object of *pairs*; raises ValueError for a duplicate key (RFC 8259, 4)."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"{twice!r} is there twice")
+        raise ValueError(f"{twice!r} is a duplicate key")
     return found
 
 
@@ -135,7 +135,7 @@ def _pyproject(beside: ReadBeside) -> Mapping[str, Any] | None:
 
 
 def _uv_groups(beside: ReadBeside) -> tuple[str, ...] | None:
-    """Return what [tool.uv] default-groups says, None where it says nothing."""
+    """Return default-groups of [tool.uv], None if it is not set."""
     tool = (_toml(beside("pyproject.toml") or b"") or {}).get("tool")
     uv = tool.get("uv") if isinstance(tool, Mapping) else None
     groups = uv.get("default-groups") if isinstance(uv, Mapping) else None

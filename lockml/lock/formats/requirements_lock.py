@@ -1,4 +1,4 @@
-"""A requirements.txt of exact pins in, as pip-compile, uv and lockml write it, a `Lock` out."""
+"""Read a requirements.txt of exact pins, as pip-compile, uv and lockml write it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -24,13 +24,13 @@ from lockml.requirements.via_comments import Asker
 __all__ = ["parse_requirements_lock"]
 
 _FORMAT: Final = "requirements.txt"
-_HINT: Final = "pin it with ==, or lock what it asks for with `lockml compile`"
+_HINT: Final = "pin it with ==, or lock it with `lockml compile`"
 
 
 def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], bytes | None]) -> Lock:
-    """Return the lock that *content*, a requirement file, is; those that it includes are read *beside* it.
+    """Parse *content*, a requirement file, as a lock; files that it includes are read *beside* it.
 
-    Raises LockError naming *file* and the line of what is no exact pin, or cannot be read.
+    Raises LockError naming *file* and the line that is not an exact pin, or is invalid.
     """
     files = FilesBeside(file, content, beside)
     try:
@@ -38,7 +38,9 @@ def parse_requirements_lock(content: bytes, file: str, beside: Callable[[str], b
     except RequirementError as error:
         place, problem = files.shown(*error.faults[0])
         more = f" (and {len(error.faults) - 1} more lines cannot be read)" if len(error.faults) > 1 else ""
-        raise LockError(place, f"{problem}{more}", hint="a lock as requirements.txt has NAME==VERSION lines") from error
+        raise LockError(
+            place, f"{problem}{more}", hint="a requirements.txt that is a lock has NAME==VERSION lines"
+        ) from error
     included = files.included()
     with faults_of(file, _FORMAT):
         named = [*read.requirements, *files.named(read.unnamed)]
@@ -75,7 +77,7 @@ def _lock(
 
 
 class _Pin(Struct, frozen=True, kw_only=True):
-    """A line of the file, with the *version* that it pins, None where it is its reference that is pinned."""
+    """A line of the file, with the *version* that it pins, None if it pins a reference."""
 
     requirement: Requirement
     version: Version | None
@@ -89,19 +91,19 @@ class _Pin(Struct, frozen=True, kw_only=True):
 
     @property
     def what(self) -> tuple[object, ...]:
-        """What two lines that pin the same have in common, whatever their markers."""
+        """The key that two lines with the same pin share, whatever their markers."""
         return (self.name, self.version, self.requirement.reference)
 
 
 def _all_pinned(requirements: Iterable[Requirement], constraints: Sequence[Requirement]) -> Iterator[_Pin]:
-    """Yield each of *requirements* with what it pins; raises LockError for the first that does not."""
+    """Yield each of *requirements* with its pin; raises LockError for the first without one."""
     bounds: dict[NormalizedName, list[Requirement]] = {}
     for constraint in constraints:
         bounds.setdefault(constraint.name, []).append(constraint)
     for requirement in requirements:
         if requirement.marker is not None and "extra" in str(requirement.marker):
-            problem = f"{str(requirement)!r}: a requirement file is given no extra that its marker could ask for"
-            raise LockError(str(requirement.origin), problem, hint="take the line out, or its marker")
+            problem = f"{str(requirement)!r}: a marker of a requirement file cannot test an extra"
+            raise LockError(str(requirement.origin), problem, hint="remove the line or its marker")
         if requirement.reference is not None or _exact(requirement) is not None:
             yield _pinned(requirement)
         else:
@@ -109,7 +111,7 @@ def _all_pinned(requirements: Iterable[Requirement], constraints: Sequence[Requi
 
 
 def _bounded(requirement: Requirement, constraints: Iterable[Requirement]) -> Iterator[_Pin]:
-    """Yield what exact *constraints* make of a *requirement* that pins nothing itself."""
+    """Yield a *requirement* without a pin with each of its exact *constraints*."""
     found = 0
     for each in constraints:
         version = _exact(each)
@@ -120,11 +122,11 @@ def _bounded(requirement: Requirement, constraints: Iterable[Requirement]) -> It
             hashes = requirement.hashes | each.hashes
             yield _pinned(replace(requirement, specifier=each.specifier, marker=marker, hashes=hashes))
     if not found:
-        raise LockError(str(requirement.origin), f"{requirement.versioned!r} is no exact pin", hint=_HINT)
+        raise LockError(str(requirement.origin), f"{requirement.versioned!r} is not an exact pin", hint=_HINT)
 
 
 def _exact(requirement: Requirement) -> Version | None:
-    """Return the one version that *requirement* lets in, None where it lets in several, or none."""
+    """Return the single version that *requirement* allows, None if it allows several or none."""
     for clause in requirement.specifier:
         if clause.operator in ("==", "===") and not clause.version.endswith(".*"):
             try:
@@ -136,11 +138,11 @@ def _exact(requirement: Requirement) -> Version | None:
 
 
 def _pinned(requirement: Requirement) -> _Pin:
-    """Return the pin that *requirement* is; raises LockError for a repository without a commit."""
+    """Return the pin of *requirement*; raises LockError for a repository without a commit."""
     reference = requirement.reference
     if isinstance(reference, RepositoryReference) and COMMIT.fullmatch(reference.revision or "") is None:
-        hint = "write the commit behind its @, or lock it with `lockml compile`"
-        raise LockError(str(requirement.origin), f"{requirement.versioned} names no commit", hint=hint)
+        hint = "write the commit after its @, or lock it with `lockml compile`"
+        raise LockError(str(requirement.origin), f"{requirement.versioned} has no commit", hint=hint)
     return _Pin(
         requirement=requirement,
         version=_version_in(reference) if isinstance(reference, ArchiveReference) else _exact(requirement),
@@ -151,7 +153,7 @@ def _pinned(requirement: Requirement) -> _Pin:
 
 
 def _version_in(archive: ArchiveReference) -> Version | None:
-    """Return the version that the name of *archive* tells."""
+    """Return the version in the name of *archive*."""
     try:
         if archive.filename.endswith(".whl"):
             return parse_wheel_filename(archive.filename)[1]
@@ -161,9 +163,9 @@ def _version_in(archive: ArchiveReference) -> Version | None:
 
 
 def _merged(pins: Iterable[_Pin]) -> list[_Pin]:
-    """Return *pins* with those of one thing as one: pip takes the files that all lines allow, wherever they hold.
+    """Return *pins*, joining those of the same package: pip accepts the files that all lines allow.
 
-    Raises LockError where that is none.
+    Raises LockError if that is no file.
     """
     same: dict[tuple[object, ...], _Pin] = {}
     for pin in pins:
@@ -172,13 +174,13 @@ def _merged(pins: Iterable[_Pin]) -> list[_Pin]:
         hashes = pin.hashes & other.hashes if pin.hashes and other.hashes else pin.hashes | other.hashes
         if pin.hashes and other.hashes and not hashes:
             place, first = str(pin.requirement.origin), other.requirement.origin
-            raise LockError(place, f"allows other files of {pin.name} than {first} does", hint="take one of them out")
+            raise LockError(place, f"allows other files of {pin.name} than {first} does", hint="remove one of them")
         same[key] = replace(other, hashes=hashes, extras=other.extras | pin.extras)
     return list(_disjoint(same.values()))
 
 
 def _disjoint(pins: Iterable[_Pin]) -> Iterator[_Pin]:
-    """Yield *pins* with those that differ in nothing but their markers as one, which holds where any of them does."""
+    """Yield *pins*, joining those that differ only in their markers; the joined pin holds if any of them does."""
     same: dict[tuple[object, ...], list[_Pin]] = {}
     for pin in pins:
         same.setdefault((*pin.what, pin.hashes), []).append(pin)
@@ -192,7 +194,7 @@ def _disjoint(pins: Iterable[_Pin]) -> Iterator[_Pin]:
 def _needs(
     pins: Iterable[_Pin], askers: Mapping[tuple[str, int], tuple[Asker, ...]]
 ) -> Mapping[NormalizedName, set[NormalizedName]]:
-    """Return what each of the projects that are pinned needs."""
+    """Return the dependencies of each pinned project."""
     names = {pin.name for pin in pins}
     needs: dict[NormalizedName, set[NormalizedName]] = {}
     for pin in pins:
@@ -210,7 +212,7 @@ def _askers(pin: _Pin, askers: Mapping[tuple[str, int], tuple[Asker, ...]]) -> t
 def _asked(
     pins: Sequence[_Pin], askers: Mapping[tuple[str, int], tuple[Asker, ...]], files: FilesBeside
 ) -> Iterator[Asked]:
-    """Yield what the user's files ask for, as they stand beside the lock, else by name alone."""
+    """Yield the requirements of the user's files beside the lock, else only by name."""
     names = {pin.name for pin in pins}
     asked_in: dict[str, Mapping[NormalizedName, str]] = {}
     seen: set[tuple[str, str]] = set()
@@ -243,7 +245,7 @@ def _indexes(options: IndexOptions) -> NamedIndexes:
 
 
 def _package(pin: _Pin, needs: Sequence[NormalizedName]) -> Package:
-    """Return *pin* as PEP 751 has it."""
+    """Return *pin* in the form of PEP 751."""
     facts: dict[str, Any] = {
         "name": pin.name,
         "version": pin.version,
@@ -268,7 +270,7 @@ def _package(pin: _Pin, needs: Sequence[NormalizedName]) -> Package:
 
 
 def _archive(archive: ArchiveReference, allowed: Iterable[str]) -> PackageArchive:
-    """Return *archive* with its hashes; where several of one kind are *allowed*, it has none of its own."""
+    """Return *archive* with its hashes; if several of one kind are *allowed*, it has none of its own."""
     kinds: dict[str, set[str]] = {}
     for each in (*archive.weak_hashes, *allowed):
         kind, _, digest = each.partition(":")

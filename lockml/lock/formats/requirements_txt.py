@@ -1,7 +1,7 @@
-"""A `Lock` in, the texts that pip installs out: one with hashes, one for the source trees that can have none.
+"""The files of a `Lock` that pip installs: one with hashes, one for source trees, which have none.
 
-``pip install --require-hashes -r`` takes the first. It refuses repositories and folders, so those stand in the second,
-for ``pip install --no-deps -r``. What the image builds is in neither: its sources are in a file for ``pip wheel``, and
+The first is for ``pip install --require-hashes -r``. That refuses repositories and folders, so they are in the second,
+for ``pip install --no-deps -r``. Neither has what the image builds: its sources are in a file for ``pip wheel``, and
 what the builds need is in another, with hashes.
 """
 
@@ -33,10 +33,10 @@ HEADER = "# Locked by lockml"
 
 
 def format_requirements(lock: Lock, target: Target | None = None) -> str:
-    """Return the pins with every allowed hash and, as comments, who asks for each; sorted, so always the same bytes.
+    """Return the pins with every allowed hash and, as comments, what requires each; sorted, for the same bytes.
 
-    With a *target*, only its pins and files, without markers. A package of an index that is there for some projects
-    only becomes a direct URL, as no option of pip could say that. Raises LockError where markers cannot tell which URL
+    With a *target*, only its pins and files, without markers. A package of an index that is only for some projects
+    becomes a direct URL, because no option of pip could express that. Raises LockError if markers cannot say which URL
     a target needs.
     """
     lines = _Lines(lock, target)
@@ -48,7 +48,7 @@ def format_requirements(lock: Lock, target: Target | None = None) -> str:
 
 
 def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
-    """Return the repositories, by commit, and the folders of *lock*; None where there are none."""
+    """Return the repositories, by commit, and the folders of *lock*; None if there are none."""
     lines = _Lines(lock, target)
     packages = [package for package in lines.packages() if package.vcs or package.directory]
     packages = [package for package in packages if not lock.is_built(package.name)]
@@ -62,7 +62,7 @@ def format_unhashed(lock: Lock, target: Target | None = None) -> str | None:
 
 
 def format_sources(lock: Lock, target: Target | None = None) -> str | None:
-    """Return the sources of what the image builds, for ``pip wheel``; None where it builds nothing."""
+    """Return the sources of what the image builds, for ``pip wheel``; None if it builds nothing."""
     lines = _Lines(lock, target)
     packages = [package for package in lines.packages() if lock.is_built(package.name)]
     if not packages:
@@ -79,7 +79,7 @@ def format_sources(lock: Lock, target: Target | None = None) -> str | None:
 
 
 def format_build(lock: Lock, target: Target | None = None) -> str | None:
-    """Return what the builds of the image need, with hashes; None where they need nothing."""
+    """Return what the builds of the image need, with hashes; None if they need nothing."""
     if lock.build is None:
         return None
     lines = _Lines(lock.build, target, asking="")
@@ -115,7 +115,7 @@ def _index_options(indexes: NamedIndexes) -> Iterator[str]:
 
 
 class _Lines(Struct, frozen=True, dict=True):
-    """The lines of a lock, of all its targets or of one."""
+    """The lines of a lock, for all of its targets or for one."""
 
     lock: Lock
     target: Target | None
@@ -123,7 +123,7 @@ class _Lines(Struct, frozen=True, dict=True):
 
     @cached_property
     def _claiming(self) -> frozenset[str]:
-        """The addresses, with a slash at the end, of indexes that are there for some projects only."""
+        """The URLs, with a final slash, of indexes that are only for some projects."""
         return frozenset(index.folder for index in self.lock.indexes.named if index.only)
 
     def packages(self) -> Iterator[Package]:
@@ -152,7 +152,7 @@ class _Lines(Struct, frozen=True, dict=True):
         else:
             hashes = _hashes(package, self._files(package))
             yield from self._pinned(package, f"{package.name}=={package.version}", self._marker(package), hashes)
-            if self._named(package) != package.name:  # pip before 23.3 wants both pinned in hash mode
+            if self._named(package) != package.name:  # pip before 23.3 requires both pins in hash mode
                 head = f"{self._named(package)}=={package.version}"
                 yield from self._pinned(package, head, self._marker(package), hashes, again=True)
 
@@ -170,7 +170,7 @@ class _Lines(Struct, frozen=True, dict=True):
         yield from _via(self._askers(package))
 
     def source(self, package: Package) -> Iterator[str]:
-        """Yield the lines of what is built: a commit, or an archive with its hash where pip reads one behind ``#``."""
+        """Yield the lines of built projects: a commit, or an archive with its hash, which pip reads after ``#``."""
         if package.archive is None:
             yield from self.unhashed(package)
             return
@@ -186,7 +186,7 @@ class _Lines(Struct, frozen=True, dict=True):
         yield from _via(self._askers(package))
 
     def _named(self, package: Package) -> str:
-        """Return the name with the extras that somebody asks for."""
+        """Return the name with its required extras."""
         extras = self.lock.extras.get(package.name, ())
         return f"{package.name}[{','.join(extras)}]" if extras else package.name
 
@@ -194,13 +194,13 @@ class _Lines(Struct, frozen=True, dict=True):
         return str(package.marker) if package.marker is not None and self.target is None else None
 
     def _files(self, package: Package) -> list[PackageWheel | PackageSdist]:
-        """Return the files that may be installed: with a target, those that it can load."""
+        """Return the files that may be installed; with a target, those for it."""
         if self.target is not None:
             return list(usable_files(package, self.target))
         return index_files(package)
 
     def _by_url(self, package: Package) -> Iterator[tuple[PackageWheel | PackageSdist, str | None]]:
-        """Yield the file that each target prefers, with the marker of the targets that do."""
+        """Yield the file that each target prefers, with the marker of those targets."""
         targets = [self.target] if self.target is not None else list(self.lock.targets)
         preferred = {target: _preferred(package, target) for target in targets if serves(package, target)}
         for one, file in preferred.items():
@@ -208,8 +208,8 @@ class _Lines(Struct, frozen=True, dict=True):
                 if same_to_markers(one, other) and file != another:
                     raise LockError(
                         package.name,
-                        f"{one} and {other} need different files of an index that is there for some projects only, and "
-                        "no marker tells the two apart",
+                        f"{one} and {other} need different files of an index that is only for some projects, and no "
+                        "marker can distinguish the two",
                         hint="write a file for each target: -o 'requirements-{target}.txt'",
                     )
         for name in dict.fromkeys(str(file.url) for file in preferred.values()):
@@ -225,16 +225,16 @@ class _Lines(Struct, frozen=True, dict=True):
             yield f"    {option}{' ' + chr(92) if number < len(hashes) else ''}"
         if newer_of(package) and not again:
             said = safe_comment(f"    # passed over: {package.name} {newer_of(package)}")
-            yield said.rstrip("\\ ")  # no reader may go on in the next line
+            yield said.rstrip("\\ ")  # no reader may continue on the next line
         yield from _via(self._askers(package))
 
     def _askers(self, package: Package) -> list[str]:
-        """Return who asks for *package*: the user's files first, then packages."""
+        """Return what requires *package*: the user's files first, then packages."""
         return [*sorted(self._inputs.get(package.name, ())), *sorted(self._parents.get(package.name, ()))]
 
     @cached_property
     def _inputs(self) -> Mapping[str, set[str]]:
-        """The user's files that ask for each project."""
+        """The user's files that require each project."""
         asking: dict[str, set[str]] = {}
         for asked in self.lock.requirements:
             name = canonicalize_name(Requirement(asked.requirement).name)
@@ -255,7 +255,7 @@ class _Lines(Struct, frozen=True, dict=True):
 
 
 def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
-    """Return the file of *package* that installers take on *target*."""
+    """Return the file of *package* that installers choose on *target*."""
     ranked = [(rank, wheel) for wheel in package.wheels or () if (rank := _rank(wheel, target)) is not None]
     if not ranked and package.sdist is not None:
         return package.sdist
@@ -263,7 +263,7 @@ def _preferred(package: Package, target: Target) -> PackageWheel | PackageSdist:
 
 
 def _rank(wheel: PackageWheel, target: Target) -> tuple[int, int, str] | None:
-    """Return the order of *wheel* on *target*: by its best tag, then the highest build (PEP 427)."""
+    """Return the sort key of *wheel* on *target*: by its best tag, then the highest build (PEP 427)."""
     number, text = parse_wheel_filename(wheel.filename)[2] or (0, "")
     rank = target.rank_of_wheel(wheel.filename)
     return (rank, -number, text) if rank is not None else None
@@ -283,20 +283,20 @@ def _hashes(package: Package, files: Sequence[PackageWheel | PackageSdist]) -> l
 
 
 def _without_fragment(url: str) -> str:
-    """Return *url* for a requirement file; what follows ``#`` is the page's word and not the file's.
+    """Return *url* for a requirement file, without the fragment, which comes from the index page.
 
-    A semicolon would begin a marker.
+    A semicolon would start a marker.
     """
     return encode_url(url.partition("#")[0]).replace(";", "%3B")
 
 
 def _option(location: str) -> str:
-    """Return *location*, a URL or a path, as the value of an option, which pip splits as a shell does."""
+    """Return *location*, a URL or a path, as the value of an option, which pip splits like a shell."""
     return encode_url(location).replace("'", "%27") if "://" in location else shlex.quote(location)
 
 
 def _strongest(file: PackageWheel | PackageSdist) -> list[tuple[str, str]]:
-    """Return the one hash of *file* that pip accepts for requirements and that is the strongest."""
+    """Return the strongest hash of *file* that pip accepts for requirements."""
     for algorithm in ("sha512", "sha384", "sha256"):
         if algorithm in file.hashes and (algorithm == "sha256" or "sha256" not in file.hashes):
             return [(algorithm, file.hashes[algorithm])]

@@ -1,8 +1,8 @@
-"""Foreign text in, the same in a form that no reader of requirements.txt or TOML takes for structure, out.
+"""Write foreign text so that no reader of requirements.txt or TOML takes it for structure.
 
-pip splits a requirement file wherever `str.splitlines` does, joins lines at a backslash, drops what follows `` #`` and
-puts the value of a variable in the place of ``${NAME}``; uv does the last too. URLs may hold any of that in their
-percent-encoded form (RFC 3986); paths and markers may not.
+pip splits a requirement file where `str.splitlines` does, joins lines at a backslash, drops text after `` #`` and
+replaces ``${NAME}`` with the value of a variable; uv does the last too. URLs may contain any of that percent-encoded
+(RFC 3986); paths and markers may not.
 """
 
 import re
@@ -17,8 +17,8 @@ __all__ = ["format_toml", "safe_comment", "safe_digest", "safe_line", "safe_toml
 
 _SPLITS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _VARIABLE: Final = re.compile(r"\$\{[A-Z0-9_]+\}")
-_COMMENT: Final = re.compile(r"\s#")  # a marker is no shelter: pip cuts lines before it reads them
-_OPTION: Final = re.compile(r"\s-")  # from there on pip reads options
+_COMMENT: Final = re.compile(r"\s#")  # also in a marker: pip cuts lines before it reads them
+_OPTION: Final = re.compile(r"\s-")  # pip reads options after it
 _IN_TOML: Final = (
     "[\x80-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -27,13 +27,13 @@ _QUOTED: Final = re.compile('["\\\\\x00-\x08\n-\x1f\x7f]')
 _ESCAPES: Final = {"\b": "\\b", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 _BARE_KEY: Final = re.compile("[A-Za-z0-9_-]+")
 _INDENT: Final = "    "
-_LONGEST: Final = 100 - len(_INDENT) - 1  # characters of a table on a line of its own, with what stands around it
+_LONGEST: Final = 100 - len(_INDENT) - 1  # characters of a table on its own line, with the text around it
 
 
 def safe_line(line: str, name: str) -> str:
-    """Return *line*, a requirement of *name* or an option; raises LockError where pip would read more than one thing.
+    """Return *line*, a requirement of *name* or an option; raises LockError if pip would read more than that.
 
-    A URL in it must be safe already.
+    A URL in it must already be safe.
     """
     found = _SPLITS.search(line) or _VARIABLE.search(line) or _COMMENT.search(line)
     if found is None and not line.startswith("-"):  # options are quoted
@@ -42,34 +42,34 @@ def safe_line(line: str, name: str) -> str:
     if line.endswith("\\"):
         fault = "a backslash at its end"
     if fault:
-        problem = f"cannot stand in a requirements.txt: pip takes {fault} in {escape(line)!r} for something else"
-        raise LockError(name, problem, hint="rename the file or folder, or change the address")
+        problem = f"cannot be written to a requirements.txt: pip misreads {fault} in {escape(line)!r}"
+        raise LockError(name, problem, hint="rename the file or folder, or change the URL")
     return line
 
 
 def safe_digest(kind: str, digest: str, name: str) -> str:
-    """Return the value of ``--hash``; raises LockError where *digest* is not hexadecimal."""
+    """Return the value of ``--hash``; raises LockError if *digest* is not hexadecimal."""
     value = f"{kind}:{digest}"
     if not _DIGEST.fullmatch(value):
-        raise LockError(name, f"has {escape(value)!r} for a hash, which is not hexadecimal")
+        raise LockError(name, f"has the hash {escape(value)!r}, which is not hexadecimal")
     return value
 
 
 def safe_comment(text: str) -> str:
-    """Return *text* for a comment: it stays on its line."""
+    """Return *text* for a comment on a single line."""
     return escape(text)
 
 
 def format_toml(document: Mapping[str, object]) -> str:
-    """Return *document* as TOML, with `safe_toml`; the same text as that of tomli-w, in a third of the time.
+    """Return *document* as TOML, with `safe_toml`; the same text as tomli-w, in a third of the time.
 
-    Its tables are dicts and its arrays lists. What else it holds are strings, booleans, integers and moments.
+    Its tables are dicts and its arrays lists. Other values are strings, booleans, integers and datetimes.
     """
     return safe_toml("".join(_table_lines(document, "", "")))
 
 
 def _table_lines(table: Mapping[str, object], name: str, heading: str) -> Iterator[str]:
-    """Yield the lines of *table* below its *heading*, and those of the tables in it, with empty lines between them."""
+    """Yield the lines of *table* below its *heading*, and those of its tables, with empty lines between them."""
     values: list[str] = []
     tables: list[tuple[str, str, Mapping[str, object]]] = []
     for key, value in table.items():
@@ -93,20 +93,20 @@ def _table_lines(table: Mapping[str, object], name: str, heading: str) -> Iterat
 
 
 def _is_long(array: list[object]) -> bool:
-    """Say whether *array* is one of tables of which one does not fit a line."""
+    """Say whether *array* has tables of which one does not fit on a line."""
     tables = [each for each in array if isinstance(each, dict)]
     return bool(array) and len(tables) == len(array) and not all(map(_fits_line, tables))
 
 
 def _fits_line(table: Mapping[str, object]) -> bool:
     if any(isinstance(value, str) and len(value) > _LONGEST for value in table.values()):
-        return False  # the strings of most are long, and need not be written to see that
+        return False  # most have long strings, so there is no need to write them
     written = _value(table, _INDENT)
     return len(written) <= _LONGEST and "\n" not in written
 
 
 def _value(value: object, indent: str) -> str:
-    """Return *value* as TOML; the items of an array are on lines of their own, behind *indent*."""
+    """Return *value* as TOML; the items of an array are on separate lines, after *indent*."""
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, bool):
@@ -137,7 +137,7 @@ def _quoted(match: re.Match[str]) -> str:
 def safe_toml(text: str) -> str:
     r"""Return the TOML *text* with characters that control, hide or reorder text written as ``\u202E``.
 
-    They stand within quotation marks only, as TOML's own syntax has none of them.
+    They occur only within quotation marks, because the syntax of TOML has none of them.
     """
     if text.isascii():
         return text

@@ -1,4 +1,4 @@
-"""A uv.lock in, a `Lock` with the graph that uv keeps out."""
+"""Read a uv.lock with its dependency graph."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -35,7 +35,7 @@ class _Source(Struct, frozen=True, kw_only=True):
 
     @property
     def own(self) -> bool:
-        """Whether it is a project of the user's own."""
+        """Whether it is one of the user's own projects."""
         return (self.directory or self.editable or self.virtual) is not None
 
 
@@ -100,9 +100,9 @@ class _Document(Struct, frozen=True, kw_only=True, rename="kebab"):
 
 
 def parse_uv_lock(document: Mapping[str, Any], file: str, default_groups: Iterable[str] | None = None) -> Lock:
-    """Return the lock that *document*, the TOML of a uv.lock, is; *default_groups* are those of the pyproject.toml.
+    """Parse *document*, the TOML of a uv.lock; *default_groups* are those of the pyproject.toml.
 
-    Raises LockError naming *file* for versions that are not known, and for what cannot be read.
+    Raises LockError naming *file* for unknown versions and invalid content.
     """
     _require_version(document, file)
     with faults_of(file, _FORMAT):
@@ -147,11 +147,11 @@ class _Reader:
         self._roots = tuple(self._root_nodes())
 
     def projects(self) -> tuple[NormalizedName, ...]:
-        """Return the names of the user's own projects: a dependency from a folder is none."""
+        """Return the names of the user's own projects, without dependencies from folders."""
         return tuple(self._packages[root].normalized for root in self._roots)
 
     def asked(self) -> Iterator[Asked]:
-        """Yield what the user's own projects ask for, as uv remembers it."""
+        """Yield the requirements of the user's own projects, as uv records them."""
         seen = [*self._manifest.requirements]
         seen += (each for group in self._manifest.dependency_groups.values() for each in group)
         for root in self._roots:
@@ -161,7 +161,7 @@ class _Reader:
             yield Asked(requirement=text, origin="pyproject.toml")
 
     def graph(self, default_groups: Iterable[str]) -> DependencyGraph:
-        """Return who needs what; what the manifest asks for itself is a root of its own."""
+        """Return the graph; requirements of the manifest are a separate root."""
         positions = iter(range(len(self._packages)))
         nodes = [
             self._node(package, None if package.source.virtual is not None else next(positions))
@@ -176,7 +176,7 @@ class _Reader:
         )
 
     def _root_nodes(self) -> Iterator[int]:
-        """Yield the project in the folder of the lock; where there is none, all members of the workspace."""
+        """Yield the project in the folder of the lock; without one, all members of the workspace."""
         sources = [package.source for package in self._packages]
         here = [node for node, source in enumerate(sources) if "." in (source.editable, source.virtual)]
         members = set(map(canonicalize_name, self._manifest.members))
@@ -198,7 +198,7 @@ class _Reader:
         )
 
     def _manifest_node(self) -> tuple[Node, ...]:
-        """Return what a script, or a workspace without a project, asks for, by name alone; () where there is none."""
+        """Return the requirements of a script, or of a workspace without a project, by name; () if there are none."""
         always = tuple(self._named(self._manifest.requirements))
         groups: dict[str, tuple[Need, ...]] = {
             canonicalize_name(name): tuple(self._named(asked))
@@ -218,7 +218,7 @@ class _Reader:
             yield Need(node=self._node_of(each), extras=_normalized(each.extra), marker=extras_marker(each.marker))
 
     def _node_of(self, needed: _Dependency) -> int:
-        """Return the node that is *needed*: version and source are named where the name has several."""
+        """Return the *needed* node; version and source are there if the name has several."""
         nodes = [
             node
             for node in self._nodes.get(canonicalize_name(needed.name), ())
@@ -226,11 +226,11 @@ class _Reader:
             if needed.source in (None, self._packages[node].source)
         ]
         if len(nodes) != 1:
-            raise ValueError(f"{needed.name!r} is needed, and {len(nodes)} of its packages are meant by that")
+            raise ValueError(f"{needed.name!r} is needed, but that matches {len(nodes)} packages")
         return nodes[0]
 
     def _words(self) -> Iterator[tuple[str, tuple[int, str]]]:
-        """Yield the words by which markers ask for conflicting extras and groups: each name has its length before."""
+        """Yield the words that markers use for conflicting extras and groups: each name follows its length."""
         for node, package in enumerate(self._packages):
             name = f"{len(package.normalized)}-{package.normalized}"
             yield f"project-{name}", (node, "")
@@ -245,7 +245,7 @@ def _normalized(names: Iterable[str]) -> tuple[NormalizedName, ...]:
 
 
 def _requirement(asked: _Asked) -> str:
-    """Return what is *asked* for, as PEP 508 has it; raises ValueError."""
+    """Return *asked* in the form of PEP 508; raises ValueError."""
     extras = f"[{','.join(asked.extras)}]" if asked.extras else ""
     url = f"git+{asked.git}" if asked.git is not None else asked.url
     bound = f" @ {url}" if url is not None else asked.specifier
@@ -253,7 +253,7 @@ def _requirement(asked: _Asked) -> str:
 
 
 def _package(package: _Package) -> Package:
-    """Return *package* as PEP 751 has it."""
+    """Return *package* in the form of PEP 751."""
     source = package.source
     needed = {
         canonicalize_name(each.name)
@@ -285,7 +285,7 @@ def _file(file: _File) -> dict[str, Any]:
 
 
 def _archive(package: _Package) -> PackageArchive:
-    """Return the archive that a package was locked from, by its URL or path."""
+    """Return the archive of a package, by its URL or path."""
     source = package.source
     files = (*package.wheels, *((package.sdist,) if package.sdist is not None else ()))
     hashes = split_hash(files[0].hash) if files else {}

@@ -1,1 +1,1 @@
-"""What a lock answers: who needs what, and what changed from one to another."""
+"""Queries on locks: dependencies, and changes from one to another."""

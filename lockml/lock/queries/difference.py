@@ -1,4 +1,4 @@
-"""Two locks in, what changed from one to the other out."""
+"""The changes from one lock to another."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -15,9 +15,9 @@ __all__ = ["Change", "compare_locks"]
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One project that differs: *before* and *after* are its versions, None where it is not locked.
+    """A project that differs: *before* and *after* are its versions, None if it is not locked.
 
-    *files* says that the version is the same and the hashes of its files, or its commit, are not.
+    *files* says that the version is the same, but the hashes of its files, or its commit, are not.
     """
 
     kind: Literal["added", "removed", "upgraded", "downgraded", "changed", "files"]
@@ -29,13 +29,13 @@ class Change(Struct, frozen=True, kw_only=True):
 def compare_locks(before: Lock, after: Lock) -> tuple[Change, ...]:
     """Return the changes from *before* to *after*, by name.
 
-    Locks of two formats list other files of a release, so its files are others only where none is the same.
+    Locks of two formats list other files of a release, so its files differ only if none is the same.
     """
     return tuple(_changes(_by_name(before), _by_name(after), strict=before.format == after.format))
 
 
 class _Locked(Struct):
-    """The entries of a project, and the digests of what they allow."""
+    """The entries of a project, and the digests that they allow."""
 
     packages: tuple[Package, ...] = ()
     hashes: frozenset[tuple[str, str]] = frozenset()

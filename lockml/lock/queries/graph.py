@@ -1,4 +1,4 @@
-"""A `Lock` in, who needs what out: chains from the user's own requirements to a package, and the whole tree."""
+"""The dependency graph of a `Lock`: chains from the user's requirements to a package, and the tree."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -14,7 +14,7 @@ __all__ = ["Branch", "LockGraph"]
 
 
 class Branch(Struct, frozen=True, kw_only=True):
-    """A package in the tree: how deep it stands, and whether what it needs was already shown further up."""
+    """A package in the tree: its depth, and whether its dependencies were already shown above."""
 
     depth: int
     name: NormalizedName
@@ -41,7 +41,7 @@ class LockGraph:
         self._add_provided(lock)
 
     def _add_provided(self, lock: Lock) -> None:
-        """Add what the base image has and something asks for: nobody needs the rest of it."""
+        """Add the packages of the base image that something requires."""
         provided = {each.name: each for each in lock.provided.packages if each.name not in self._versions}
         waiting = [*self._asked, *(name for needs in self._needs.values() for name in needs)]
         while waiting:
@@ -55,27 +55,27 @@ class LockGraph:
         return name in self._versions
 
     def version(self, name: NormalizedName) -> str:
-        """Return the version of *name*, several of them where targets have different ones."""
+        """Return the version of *name*, or several if targets have different ones."""
         return ", ".join(dict.fromkeys(self._versions[name]))
 
     def chains(self, name: NormalizedName) -> Iterator[tuple[tuple[NormalizedName, ...], tuple[Asked, ...]]]:
-        """Yield a shortest chain to *name* for each of the user's projects that lead to it, with who asks for that."""
+        """Yield a shortest chain to *name* from each of the user's projects that lead to it, with its origins."""
         for root in self._roots():
             chain = self._shortest(root, name)
             if chain is not None:
                 yield chain, self._asked.get(root, ())
 
     def tree(self, names: Iterable[NormalizedName] = (), *, depth: int | None = None) -> Iterator[Branch]:
-        """Yield the whole tree, depth first and by name; a package is opened where it first comes up.
+        """Yield the tree, depth first and by name; a package is expanded where it first appears.
 
-        With *names*, the trees of those; with a *depth*, no deeper than that many steps.
+        With *names*, only the trees of those; with a *depth*, no deeper than that.
         """
         below = {name: self._locked_needs(name) for name in self._versions}
         for branch in _branches(sorted(names) or self._roots(), below, depth):
             yield self._branch(branch, asked=branch[0] == 0)
 
     def reverse_tree(self, names: Iterable[NormalizedName] = (), *, depth: int | None = None) -> Iterator[Branch]:
-        """Yield in the same way who needs each of *names*, or each package, and who needs those."""
+        """Yield likewise what needs each of *names*, or each package, and what needs those."""
         below: dict[NormalizedName, list[NormalizedName]] = {name: [] for name in self._versions}
         for name in self._versions:
             for needed in self._locked_needs(name):
@@ -89,7 +89,7 @@ class LockGraph:
         return Branch(depth=depth, name=name, version=self.version(name), asked=who, shown_before=before)
 
     def _roots(self) -> list[NormalizedName]:
-        """Return what the user asks for; in a lock that does not tell, what nothing else needs."""
+        """Return the user's requirements; in a lock without them, the packages that nothing else needs."""
         if self._asked:
             return sorted(name for name in self._asked if name in self._versions)
         needed = {name for names in self._needs.values() for name in names}
@@ -114,9 +114,9 @@ class LockGraph:
 def _branches(
     roots: Sequence[NormalizedName], below: Mapping[NormalizedName, Iterable[NormalizedName]], most: int | None
 ) -> Iterator[tuple[int, NormalizedName, bool]]:
-    """Yield the depth and the name of each branch, and whether what is *below* it was shown further up.
+    """Yield the depth and the name of each branch, and whether what is *below* it was shown above.
 
-    What was opened deeper down, and cut off there by *most*, is opened again.
+    A branch that was cut off by *most* at a deeper place is expanded again.
     """
     opened: dict[NormalizedName, int] = {}
     waiting = [(0, name) for name in reversed(roots)]

@@ -1,4 +1,4 @@
-"""A lock of another tool in, the indexes that it was made from out."""
+"""The indexes that a lock of another tool was made from."""
 
 from packaging.utils import NormalizedName
 
@@ -9,7 +9,7 @@ __all__ = ["indexes_of"]
 
 
 def indexes_of(lock: Lock, public_url: str) -> NamedIndexes:
-    """Return the indexes that *lock* was made from; the public one, *public_url*, is what pip is configured for."""
+    """Return the indexes that *lock* was made from; the public one, *public_url*, is the one in pip's configuration."""
     if not lock.format or lock.indexes != NamedIndexes():
         return lock.indexes
     by_index: dict[str, list[NormalizedName]] = {}

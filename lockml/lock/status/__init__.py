@@ -1,1 +1,1 @@
-"""How a lock stands today: against its inputs, and against the index."""
+"""The status of a lock today, compared with its inputs and with the index."""

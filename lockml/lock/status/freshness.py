@@ -1,6 +1,6 @@
-"""A `Lock` and what is asked today in, what has changed since it was made out; no index is needed.
+"""What has changed since a `Lock` was made; no index is needed.
 
-A change that the pins still satisfy is none: the order of lines, a comment, a range that was widened.
+A change that the pins still satisfy does not count: the order of lines, a comment, a wider range.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ __all__ = ["changes_since", "differing_provided", "unmet_since"]
 
 
 def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> tuple[str, ...]:
-    """Return what makes *lock* out of date, as sentences; () where it still serves."""
+    """Return what makes *lock* out of date, as sentences; () if it is up to date."""
     changes = [*_base_changes(lock, inputs), *_base_lock_changes(lock, inputs)]
     if lock.inputs == inputs_digest(inputs, targets):
         return tuple(changes)
@@ -40,10 +40,9 @@ def changes_since(lock: Lock, inputs: LockInputs, targets: Sequence[Target]) -> 
 
 
 def unmet_since(lock: Lock, asked: RequirementSet) -> tuple[str, ...]:
-    """Return what of *asked*, the files that *lock* was made from as they are today, its pins do not meet.
+    """Return which of *asked*, the current content of the input files of *lock*, its pins do not meet.
 
-    Whatever options it was made with count as the same. What is asked by a path or an address is left out, as is what
-    is no longer asked for.
+    The options are assumed to be the same. Requirements with a path or a URL are skipped, as are removed ones.
     """
     facts: Mapping[str, object] = (lock.pylock.tool or {}).get("lockml", {})
     policy = facts.get("policy", {})
@@ -85,7 +84,7 @@ def _base_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
 
 
 def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
-    """Yield which locks that it is based on have changed since, and where *lock* is not as they are."""
+    """Yield which bases have changed, and where *lock* deviates from them."""
     known = {base.path: base for base in lock.bases}
     for base in recorded_bases(inputs.bases):
         old = known.pop(base.path, None)
@@ -103,7 +102,7 @@ def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
 
 
 def differing_provided(base: BaseLock, provided: ProvidedPackages) -> Iterator[str]:
-    """Yield which packages that *base* leaves to its image are others in *provided*."""
+    """Yield which packages that *base* leaves to its image differ from those in *provided*."""
     mine = {each.name: each for each in provided.packages}
     for each in base.lock.provided.packages:
         there, named = mine.get(each.name), f"leaves {each.name} {each.version} to its base image"
@@ -116,12 +115,12 @@ def differing_provided(base: BaseLock, provided: ProvidedPackages) -> Iterator[s
 
 
 def _provided_changes(before: ProvidedPackages, now: ProvidedPackages) -> Iterator[str]:
-    """Yield what is provided otherwise than when the lock was made."""
+    """Yield which provided packages differ from those when the lock was made."""
     if before.selection != now.selection:
         named = [", ".join(each.selection) or "nothing" for each in (before, now)]
-        yield f"the base image provided {named[0]}, and is to provide {named[1]}"
+        yield f"the base image provided {named[0]}, and should now provide {named[1]}"
     if before.selection and now.selection and before.mode != now.mode:
-        yield f"what the base image provides was to {before.mode}, and is to {now.mode}"
+        yield f"the mode of what the base image provides was {before.mode}, and is {now.mode}"
     known = {each.name: each for each in before.packages}
     for each in now.packages:
         old = known.get(each.name)
@@ -156,7 +155,7 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     stated = facts.get("stated", {})
     for path, digest in sorted(inputs.stated.items()):
         if isinstance(stated, Mapping) and path in stated and stated[path] != digest:
-            yield f"what {path} states of itself has changed"
+            yield f"the metadata of {path} has changed"
     for key in sorted({*now, *before}):
         if now.get(key) != before.get(key):
             yield f"{key} was {_shown(before.get(key))}, is {_shown(now.get(key))}"
@@ -165,22 +164,22 @@ def _policy_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
 def _project_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
     for name in inputs.asked.projects:
         if name not in lock.projects and lock.package(name) is None and name not in TOOLS:
-            yield f"{name} is not named as the project that it is locked for"
+            yield f"the lock does not name {name} as one of its own projects"
 
 
 def _built_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
-    """Yield what the configuration says otherwise today of what the image builds; what nothing asks for is no part."""
+    """Yield changes in the configuration of what the image builds, ignoring projects that nothing requires."""
     now = {each.name: built_table(each) for each in inputs.built}
     for each in lock.built:
         before, after = built_table(each), now.get(each.name)
         if after is None:
-            yield f"{each.name} is locked as built in the image, and [[built]] no longer names it"
+            yield f"{each.name} is locked as built in the image, but [[built]] no longer names it"
         elif after != before:
             keys = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
-            yield f"[[built]] says otherwise of {each.name}: {', '.join(keys)}"
+            yield f"[[built]] has changed for {each.name}: {', '.join(keys)}"
     for name in sorted(now):
         if not lock.is_built(name) and lock.package(name) is not None:
-            yield f"{name} is not locked as built in the image, and [[built]] names it"
+            yield f"{name} is not locked as built in the image, but [[built]] names it"
 
 
 def _shown(value: object) -> str:
@@ -202,13 +201,13 @@ def _pin_changes(lock: Lock, inputs: LockInputs, target: Target) -> Iterator[str
             yield from _root_changes(root, packages, lock)
     asked = [*(root.name for root in roots), *_of_backends(lock, inputs)]
     for name in sorted(set(packages) - _reached(packages, asked, lock)):
-        yield f"{_named_pin(packages[name])} is locked and no longer asked for"
+        yield f"{_named_pin(packages[name])} is locked but no longer required"
 
 
 def _roots(
     inputs: LockInputs, target: Target, packages: Mapping[NormalizedName, Package]
 ) -> tuple[list[Requirement], list[UnnamedRequirement]]:
-    """Return what is asked for on *target*, and what of it has no name that the lock knows."""
+    """Return the requirements for *target*, and those whose name the lock does not know."""
     by_source = {
         source.source_key: name for name, package in packages.items() if (source := source_of(package)) is not None
     }
@@ -226,7 +225,7 @@ def _roots(
 
 def _root_changes(root: Requirement, packages: Mapping[NormalizedName, Package], lock: Lock) -> Iterator[str]:
     there: Package | ProvidedPackage | None = packages.get(root.name)
-    if there is None and root.name in _asked_before(packages, lock):  # else nobody looked at what it needs
+    if there is None and root.name in _asked_before(packages, lock):  # else its dependencies are unknown
         there = _provided_beside(packages, lock).get(root.name)
     if there is None:
         yield f"{root} ({root.origin}) is not locked"
@@ -239,12 +238,12 @@ def _root_changes(root: Requirement, packages: Mapping[NormalizedName, Package],
 def _provided_beside(
     packages: Mapping[NormalizedName, Package], lock: Lock
 ) -> Mapping[NormalizedName, ProvidedPackage]:
-    """Return what the base image has, but for what is locked to be installed over it."""
+    """Return the packages of the base image that no locked package replaces."""
     return {each.name: each for each in lock.provided.packages if each.name not in packages}
 
 
 def _asked_before(packages: Mapping[NormalizedName, Package], lock: Lock) -> Collection[NormalizedName]:
-    """Return what was asked for when *lock* was made, and what that needs; () where the image provides nothing."""
+    """Return the requirements that *lock* was made with, and what they need; () if the image provides nothing."""
     if not lock.provided.packages:
         return ()
     asked = [canonicalize_name(ParsedRequirement(each.requirement).name) for each in lock.requirements]
@@ -252,7 +251,7 @@ def _asked_before(packages: Mapping[NormalizedName, Package], lock: Lock) -> Col
 
 
 def _of_backends(lock: Lock, inputs: LockInputs) -> list[NormalizedName]:
-    """Return what the lock says that the build backends of the inputs asked for: only a build could tell anew."""
+    """Return the requirements of build backends in the lock: only a build could find them again."""
     files = {project.file for project in inputs.asked.dynamic}
     asked = (ParsedRequirement(each.requirement) for each in lock.requirements if each.origin in files)
     return [canonicalize_name(each.name) for each in asked]
@@ -265,7 +264,7 @@ def _named_pin(there: Package | ProvidedPackage) -> str:
 
 
 def _locked_extras(lock: Lock) -> dict[NormalizedName, frozenset[str]]:
-    """Return the extras that were asked of each project when the lock was made."""
+    """Return the extras of each project that the lock was made with."""
     extras: dict[NormalizedName, frozenset[str]] = {}
     for asked in lock.requirements:
         parsed = ParsedRequirement(asked.requirement)
@@ -285,7 +284,7 @@ def _meets(package: Package | ProvidedPackage, requirement: Requirement, lock: L
 
 
 def _same_source(locked: Reference, asked: Reference) -> bool:
-    """Say whether both are had from one place and installed in one way."""
+    """Say whether both have the same source and are installed in the same way."""
     same_way = getattr(locked, "editable", False) == getattr(asked, "editable", False)
     return locked.source_key == asked.source_key and same_way
 

@@ -1,4 +1,4 @@
-"""A `Lock` and an `Index` in; what the index says today of what is pinned out.
+"""The status of the pins of a `Lock` on an `Index` today.
 
 Yanked files are PEP 592's, the status of a project is PEP 792's.
 """
@@ -21,14 +21,14 @@ __all__ = ["PinStatus", "find_pin_statuses"]
 
 _STRONG: Final = ("sha256", "sha384", "sha512")
 _STATUSES: Final = {
-    "quarantined": "is quarantined: the index takes it for harmful",
+    "quarantined": "is quarantined: the index considers it harmful",
     "archived": "is archived: no release will follow",
     "deprecated": "is deprecated",
 }
 
 
 class PinStatus(Struct, frozen=True, kw_only=True):
-    """Something that is so of a pin today, and need not have been when it was locked."""
+    """A status of a pin today, which may be new since it was locked."""
 
     kind: Literal["newer-release", "yanked", "withdrawn", "file-gone"]
     name: str
@@ -39,9 +39,9 @@ class PinStatus(Struct, frozen=True, kw_only=True):
 
 
 def find_pin_statuses(lock: Lock, index: FileIndex, policy: Policy) -> tuple[PinStatus, ...]:
-    """Return what *index* says of the pins of *lock*, by name; raises PackageIndexError.
+    """Return the status of the pins of *lock* on *index*, by name; raises PackageIndexError.
 
-    A newer release counts that all requirements allow, so that ``compile --upgrade`` may take it.
+    A newer release counts if all requirements allow it, so that ``compile --upgrade`` may choose it.
     """
     pinned = [package for package in lock.pylock.packages if package.wheels or package.sdist]
     index.prefetch_projects(sorted({package.name for package in pinned}))
@@ -54,7 +54,7 @@ def find_pin_statuses(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Pin
                     name=each.name,
                     locked=str(each.locked),
                     found=str(each.newest),
-                    detail=f"{each.newest} is there, and every requirement allows it",
+                    detail=f"{each.newest} exists, and every requirement allows it",
                     fix=f"lockml compile {setting('upgrade-package', each.name)}",
                 )
             )
@@ -65,7 +65,7 @@ def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus
     again = f"lockml compile {setting('upgrade-package', package.name)}"
     locked = str(package.version) if package.version is not None else None
     if project is None:
-        detail = "the index does not have the project any more"
+        detail = "the index no longer has the project"
         yield PinStatus(kind="file-gone", name=package.name, locked=locked, found=None, detail=detail, fix=again)
         return
     if project.status in _STATUSES:
@@ -80,7 +80,7 @@ def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus
         for digest in _digests(entry)
     }
     files = index_files(package)
-    unhashed = {  # files of a page that names no hashes cannot be told from others of their name
+    unhashed = {  # files of a page without hashes cannot be distinguished from others of the same name
         entry.filename: entry
         for entry in (project.releases.get(package.version, ()) if package.version is not None else ())
         if not entry.hashed
@@ -89,7 +89,7 @@ def _of_package(package: Package, project: Project | None) -> Iterator[PinStatus
     gone = [file.filename for file, entry in zip(files, offered, strict=True) if entry is None]
     if gone:
         names = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
-        detail = f"the index does not offer {len(gone)} of {len(files)} locked files any more, by their hashes: {names}"
+        detail = f"the index no longer has {len(gone)} of {len(files)} locked files, by their hashes: {names}"
         yield PinStatus(
             kind="file-gone", name=package.name, locked=locked, found=f"{len(gone)} gone", detail=detail, fix=again
         )

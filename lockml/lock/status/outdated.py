@@ -1,4 +1,4 @@
-"""A `Lock` and an `Index` in; which pins have newer releases, and what holds them back, out."""
+"""Find pins of a `Lock` with newer releases on an `Index`, and what holds them back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ __all__ = ["Outdated", "find_outdated", "policy_of"]
 class Outdated(Struct, frozen=True, kw_only=True):
     """A pin with a *newest* release that its target can install.
 
-    *held_by* are the requirements that exclude that one, with who has them; () where `compile --upgrade` may take it.
+    *held_by* are the requirements that exclude that one, with their origin; () if `compile --upgrade` may choose it.
     """
 
     name: NormalizedName
@@ -39,7 +39,7 @@ class Outdated(Struct, frozen=True, kw_only=True):
 
 
 def policy_of(lock: Lock, now: datetime) -> Policy:
-    """Return the part of the lock's policy that decides which releases count; an age is seen from *now*."""
+    """Return the part of the lock's policy that decides which releases count; an age is relative to *now*."""
     facts = (lock.pylock.tool or {}).get("lockml", {})
     table = facts.get("policy", {}) if isinstance(facts, Mapping) else {}
     newer = table.get("exclude-newer")
@@ -56,7 +56,7 @@ def policy_of(lock: Lock, now: datetime) -> Policy:
 
 
 def find_outdated(lock: Lock, index: FileIndex, policy: Policy) -> tuple[Outdated, ...]:
-    """Return what is outdated, by name, each pin once for the first target that has it; raises PackageIndexError."""
+    """Return the outdated pins, by name, each once for the first target that has it; raises PackageIndexError."""
     return tuple(_Search(lock, index, policy).outdated())
 
 
@@ -67,7 +67,7 @@ class _Search(Struct, frozen=True, dict=True):
 
     @cached_property
     def served(self) -> Mapping[Target, Sequence[Package]]:
-        """The packages that are meant for each target."""
+        """The packages for each target."""
         return {target: served_packages(self.lock, target) for target in self.lock.targets}
 
     def outdated(self) -> Iterator[Outdated]:
@@ -89,7 +89,7 @@ class _Search(Struct, frozen=True, dict=True):
                 )
 
     def _newest(self, project: Project, target: Target, locked: Version) -> Release | None:
-        """Return the newest release that *target* can install; a pre-release only beside one that is locked."""
+        """Return the newest release that *target* can install; a pre-release only if one is locked."""
         none_else = project.only_prereleases and not self.policy.stable_only
         admitted = self.policy.prereleases or locked.is_prerelease or none_else
         for version in project.releases:
@@ -116,15 +116,15 @@ class _Search(Struct, frozen=True, dict=True):
                     yield f"{needed.name}{needed.specifier} ({package.name} {package.version})"
 
     def _wants(self, newest: Release, target: Target) -> Iterator[str]:
-        """Yield what *newest* needs and the pins do not meet."""
+        """Yield the requirements of *newest* that the pins do not meet."""
         pins = {package.name: package.version for package in self.served[target]}
         for needed in self._requires(newest.files[0], target, extras=False):
             pin = pins.get(needed.name)
             if pin is not None and not SpecifierSet(needed.specifier).contains(pin, prereleases=True):
-                yield f"it needs {needed.name}{needed.specifier}, and {pin} is locked"
+                yield f"it needs {needed.name}{needed.specifier}, but {pin} is locked"
 
     def _requires(self, file: DistributionFile | None, target: Target, *, extras: bool) -> Sequence[Dependency]:
-        """Return what *file* needs on *target*, with *extras* for whichever of its extras too."""
+        """Return what *file* needs on *target*, with *extras* including all of its extras."""
         try:
             metadata = self.index.metadata(file) if file is not None else None
         except MetadataError:
@@ -137,7 +137,7 @@ class _Search(Struct, frozen=True, dict=True):
         ]
 
     def _locked_file(self, package: Package, target: Target) -> DistributionFile | None:
-        """Return the locked file as the index lists it today, None where it no longer does."""
+        """Return the locked file as the index lists it today, None if it no longer does."""
         project = self.index.project(package.name) if package.version is not None else None
         if project is None or package.version is None or package.version not in project.releases:
             return None

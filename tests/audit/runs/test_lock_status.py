@@ -71,8 +71,8 @@ def test_hash_that_the_index_does_not_offer_any_more_is_told() -> None:
     index.add("a", "1.0", hashes={"sha256": "0" * 64})
     gone = facts(lock, index)
     assert [(each.kind, each.name) for each in gone] == [("file-gone", "a"), ("file-gone", "b")]
-    assert gone[0].detail.startswith("the index does not offer 1 of 1 locked files any more, by their hashes: a-1.0")
-    assert gone[1].detail == "the index does not have the project any more"
+    assert gone[0].detail.startswith("the index no longer has 1 of 1 locked files, by their hashes: a-1.0")
+    assert gone[1].detail == "the index no longer has the project"
 
 
 def test_file_of_a_page_without_hashes_is_not_gone() -> None:
@@ -166,7 +166,7 @@ def test_index_without_the_json_api_makes_them_unknown_and_not_none(
     assert found.findings == []
     (unknown,) = found.unknown
     assert (unknown.kinds, unknown.names) == (("vulnerability",), ("a",))
-    assert unknown.reason == f"{index_url}: does not tell of vulnerabilities"
+    assert unknown.reason == f"{index_url}: does not list vulnerabilities"
     count = len(served.requests)
     assert status_of(lock_of(memory_of(served), "a", index_url=index_url), tmp_path, 5).asked_at == NOON
     assert len(served.requests) == count, "it will have none in five minutes either"

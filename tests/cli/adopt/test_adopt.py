@@ -93,7 +93,7 @@ def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str, served: Serv
         ({("gone", "1.0"): "a" * 64}, "gone 1.0: the index has no project of this name"),
         (
             {("numpy", "0.9"): "a" * 64},
-            "numpy 0.9: the index does not have this version any more; its newest is 1.26.0",
+            "numpy 0.9: the index no longer has this version; the newest is 1.26.0",
         ),
         ({("numpy", "1.25.0"): "a" * 64}, "numpy 1.25.0: the index has another numpy-1.25.0-py3-none-any.whl: sha256:"),
     ],
@@ -103,7 +103,7 @@ def test_what_the_index_has_not_so_is_refused_by_name(
 ) -> None:
     outcome = adopt(tmp_path, url, *TARGET, lock=uv_lock({("six", "1.16.0"): SIX, **packages}))
     assert outcome.code == 2
-    assert "error: uv.lock: cannot be adopted as it is:" in outcome.err
+    assert "error: uv.lock: cannot be adopted:" in outcome.err
     assert said in outcome.err
     assert not (tmp_path / "pylock.toml").exists()
 
@@ -200,7 +200,7 @@ def test_folders_of_files_are_named_from_here_and_written_from_the_lock(tmp_path
             "CPython 3.11 on linux/amd64, glibc-2.36: it is for Python >=3.12",
         ),
         ("supported-markers = [\"sys_platform == 'win32'\"]", 'glibc-2.36: it is for sys_platform == "win32"'),
-        ("supported-markers = [\"extra == 'a'\"]", "has a marker of its environments that cannot be read: 'extra'"),
+        ("supported-markers = [\"extra == 'a'\"]", "has an environment marker that cannot be read: 'extra'"),
     ],
 )
 def test_target_that_the_lock_is_not_for_is_refused(tmp_path: Path, url: str, facts: str, said: str) -> None:
@@ -306,10 +306,10 @@ def test_archive_of_an_address_is_held_against_the_hashes_of_the_lock(
 @pytest.mark.parametrize(
     ("address", "commit", "said"),
     [
-        ("https://git.example/six", "main", "six 1.16.0: 'main' names no commit"),
-        ("https://git.example/six", "--upload-pack=x", "six 1.16.0: '--upload-pack=x' names no commit"),
-        ("--upload-pack=x", "0" * 40, "six 1.16.0: '--upload-pack=x' is no address of a repository"),
-        ("ext::sh -c x", "0" * 40, "six 1.16.0: 'ext::sh -c x' is no address of a repository"),
+        ("https://git.example/six", "main", "six 1.16.0: 'main' is not a commit"),
+        ("https://git.example/six", "--upload-pack=x", "six 1.16.0: '--upload-pack=x' is not a commit"),
+        ("--upload-pack=x", "0" * 40, "six 1.16.0: '--upload-pack=x' is not the URL of a repository"),
+        ("ext::sh -c x", "0" * 40, "six 1.16.0: 'ext::sh -c x' is not the URL of a repository"),
     ],
 )
 def test_repository_without_a_commit_or_an_address_is_refused(
@@ -360,12 +360,12 @@ def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -
 def test_file_that_is_no_lock_is_told(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\n')
     outcome = run_lockml("tree", "--lock", "pyproject.toml", folder=tmp_path)
-    assert (outcome.code, "error: pyproject.toml: is no lock that lockml knows" in outcome.err) == (2, True)
+    assert (outcome.code, "error: pyproject.toml: is not a lock that lockml knows" in outcome.err) == (2, True)
 
 
 def test_pin_with_an_upper_bound_of_python_is_locked_as_uv_has_it(tmp_path: Path, url: str, served: Served) -> None:
     old = served.wheel("typing", "3.10", requires_python="<3.5")
     outcome = adopt(tmp_path, url, *TARGET, lock=uv_lock({("typing", "3.10"): old}))
     assert outcome.code == 0, outcome.err
-    assert "warning: typing 3.10: it requires Python <3.5, so that pip will not install it" in outcome.err
+    assert "warning: typing 3.10: it requires Python <3.5, so pip will not install it" in outcome.err
     assert pins(tmp_path)["typing"]["version"] == "3.10"

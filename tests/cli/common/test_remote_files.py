@@ -40,7 +40,7 @@ def test_file_of_a_server_is_read_recorded_and_held_against_the_lock(tmp_path: P
         assert compiled(tmp_path, url, "--check").code == 0
         publish(served, "six==1.1\n")
         checked = compiled(tmp_path, url, "--check")
-        assert (checked.code, f"what {place} states of itself has changed" in checked.out) == (1, True)
+        assert (checked.code, f"the metadata of {place} has changed" in checked.out) == (1, True)
         assert "six==1.0 " in (tmp_path / "requirements.txt").read_text()
         assert compiled(tmp_path, url).code == 0, "no kept result is taken for it"
         assert "six==1.1 " in (tmp_path / "requirements.txt").read_text()

@@ -93,7 +93,7 @@ def test_lock_stays_up_to_date_until_a_table_or_a_file_changes(folder: Path) -> 
     assert (checked.code, checked.out.splitlines()[1:]) == (1, ["  requirements-build.txt does not match the lock"])
     (folder / "lockml.toml").write_text(table(folder, requires="[]"))
     checked = run_lockml("compile", "--check", *TARGET, folder=folder)
-    assert checked.out.splitlines()[1:] == ["  [[built]] says otherwise of flash-attn: requires"]
+    assert checked.out.splitlines()[1:] == ["  [[built]] has changed for flash-attn: requires"]
 
 
 def test_result_of_an_earlier_compile_does_not_hide_a_new_table(folder: Path) -> None:
@@ -138,7 +138,7 @@ def test_tables_of_pyproject_are_read_and_faults_have_their_lines(folder: Path) 
     ("text", "told"),
     [
         ("built = 3\n", "error: lockml.toml: 'built' is not a list of tables"),
-        ("[[built]]\nname = 'x'\n[[built]]\n", "error: lockml.toml:1: [[built]]: 'version' must be a text"),
+        ("[[built]]\nname = 'x'\n[[built]]\n", "error: lockml.toml:1: [[built]]: 'version' must be a string"),
     ],
 )
 def test_configuration_that_is_none_is_told(folder: Path, text: str, told: str) -> None:

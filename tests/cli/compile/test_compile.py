@@ -290,7 +290,7 @@ def test_unknown_project_exits_2_with_its_line(tmp_path: Path, url: str) -> None
     outcome = compiled(tmp_path, url, asked="six\n\nnunpy\n")
     assert outcome.code == 2
     assert outcome.err == (
-        "error: 'nunpy' (requirements.in:3): no index has a project of this name\n"
+        "error: 'nunpy' (requirements.in:3): no index has a project with this name\n"
         f"hint: check the spelling and the --index-url; asked: {url}\n"
     )
     assert not (tmp_path / "pylock.toml").exists()
@@ -514,7 +514,7 @@ def test_offline_uses_the_cache_and_nothing_else(tmp_path: Path, url: str, serve
     assert len(served.requests) == count
     outcome = compiled(tmp_path, url, "--offline", asked="nunpy\n")
     assert outcome.code == 4
-    assert "is not in the cache, and --offline was asked for" in outcome.err
+    assert "is not in the cache, and --offline is set" in outcome.err
 
 
 def test_one_lock_serves_several_targets(tmp_path: Path, url: str, served: Served) -> None:

@@ -34,7 +34,7 @@ def test_projects_that_overlap_are_one_warning_also_from_the_cache(tmp_path: Pat
         told = [line for line in outcome.err.splitlines() if "different files" in line]
         assert told == [
             "warning: cv 1.0 and cv-headless 1.0 install different files at the same path, cv/__init__.py: "
-            "whichever is installed last wins"
+            "the last one installed wins"
         ]
 
 
@@ -44,7 +44,7 @@ def test_denied_project_is_refused_with_who_asks_for_it_also_where_it_is_locked(
     for arguments in ((), ("--check",), ("--upgrade",)):
         outcome = compiled(tmp_path, url, "app\n", *arguments)
         assert outcome.code == 3
-        assert "cv-headless may not be locked (--deny): cv-headless <- app <- requirements.in" in outcome.err
+        assert "cv-headless must not be locked (--deny): cv-headless <- app <- requirements.in" in outcome.err
     assert compiled(tmp_path, url, "cv\n").code == 0
 
 

@@ -56,7 +56,7 @@ def test_newer_releases_are_told_with_what_holds_them_back(folder: Path) -> None
         "package  locked  newest  held back by",
         "free     1.0     1.5     nothing known: try compile --upgrade-package",
         "numpy    1.0     2.0     numpy<2 (requirements.in)",
-        "pandas   1.0     2.0     it needs numpy>=2, and 1.0 is locked",
+        "pandas   1.0     2.0     it needs numpy>=2, but 1.0 is locked",
         "six      1.0     2.0     six<2 (pandas 1.0)",
     ]
 

@@ -101,7 +101,7 @@ def test_identity_that_was_edited_is_found_and_nothing_is_written(folder: Path) 
     assert outcome.out.startswith(
         "pylock.toml does not match its wheels; nothing was written:\n  six 1.16.0: six-1.16.0-py3"
     )
-    assert f"the lock says record-sha256 {'0' * 64}, its bytes say record-sha256 " in outcome.out
+    assert f"the lock has record-sha256 {'0' * 64}, but the wheel has record-sha256 " in outcome.out
     assert (folder / "pylock.toml").read_bytes() == before
 
 
@@ -121,7 +121,7 @@ def test_lock_that_does_not_fit_its_digest_is_refused(folder: Path) -> None:
     for arguments in (("verify",), ("compile", *TARGET), ("check", "--path", "/")):
         outcome = run_lockml(*arguments, folder=folder)
         assert outcome.code == 2
-        assert "pylock.toml: does not fit its own digest" in outcome.err
+        assert "pylock.toml: does not match its own digest" in outcome.err
 
 
 def test_compile_verifies_at_once_and_keeps_what_is_verified(folder: Path, url: str, served: Served) -> None:
@@ -253,7 +253,7 @@ def test_tools_that_are_not_pinned_are_verified_too(tmp_path: Path, url: str, se
     path.write_text(signed(path.read_text().replace(str(honest[0]["record-sha256"]), "0" * 64)))
     outcome = verified(tmp_path)
     assert outcome.code == 1
-    assert f"pip 26.0: pip-26.0-py3-none-any.whl: the lock says record-sha256 {'0' * 64}" in outcome.out
+    assert f"pip 26.0: pip-26.0-py3-none-any.whl: the lock has record-sha256 {'0' * 64}" in outcome.out
     outcome = compiled(tmp_path, url, "--upgrade-package", "six")
     assert "pip-26.0-py3-none-any.whl: the lock had a wrong identity" in outcome.err
     assert [each["record-sha256"] for each in tools(tmp_path)] == [honest[0]["record-sha256"]]

@@ -145,7 +145,7 @@ def test_subset_is_what_is_reached_on_the_targets_it_is_for(index: MemoryIndex) 
         needed("top", "numpy<2")
     with pytest.raises(NoResolutionError, match=r"model\[fast\] .* base.toml has it without these extras"):
         needed("model[fast]")
-    with pytest.raises(InputError, match="asks for what has no name"):
+    with pytest.raises(InputError, match="has no project name"):
         needed("./folder")
 
 

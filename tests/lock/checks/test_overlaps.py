@@ -37,7 +37,7 @@ def test_two_projects_with_other_bytes_at_a_path_are_told_once_with_the_path() -
         }
     ) == [
         "opencv-python 1.0 and opencv-python-headless 1.0 install different files at the same path, cv2/__init__.py "
-        "and 1 more: whichever is installed last wins"
+        "and 1 more: the last one installed wins"
     ]
 
 

@@ -139,12 +139,12 @@ def test_key_of_a_later_lockml_is_left_alone(lock: Lock) -> None:
     ("table", "change", "text"),
     [
         ("recorded", {"name": "torch"}, "a recorded build of torch, which no image builds"),
-        ("recorded", {"version": "2.6.4"}, "a recorded build of flash-attn 2.6.4 that is flash_attn-2.6.3"),
-        ("recorded", {"wheel": "flash_attn"}, "a recorded build of flash-attn that is none"),
+        ("recorded", {"version": "2.6.4"}, "a recorded build of flash-attn 2.6.4 named flash_attn-2.6.3"),
+        ("recorded", {"wheel": "flash_attn"}, "an invalid recorded build of flash-attn"),
         ("recorded", {"wheel": "flash_attn-2.6.3-a" + ".a" * 200 + "-b-c.whl"}, "with a name of 426 bytes"),
         ("recorded", {"record-sha256": 5}, "a 'recorded' that lockml does not write"),
-        ("built", {"name": "torch"}, "torch is built in the image, and has files of it that are not"),
-        ("built", {"commit": "main", "sha256": "main"}, "a project under 'built' that is none"),
+        ("built", {"name": "torch"}, "the image builds torch, but has files of it from elsewhere"),
+        ("built", {"commit": "main", "sha256": "main"}, "an invalid project in 'built'"),
     ],
 )
 def test_tables_that_lockml_does_not_write_are_refused(
@@ -204,8 +204,8 @@ def test_same_tables_leave_the_lock_up_to_date(lock: Lock) -> None:
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [
-        (inputs_of(replace(FLASH, requires=("torch",)), APEX), ["[[built]] says otherwise of flash-attn: requires"]),
-        (inputs_of(FLASH), ["apex is locked as built in the image, and [[built]] no longer names it"]),
+        (inputs_of(replace(FLASH, requires=("torch",)), APEX), ["[[built]] has changed for flash-attn: requires"]),
+        (inputs_of(FLASH), ["apex is locked as built in the image, but [[built]] no longer names it"]),
         (
             inputs_of(
                 FLASH,
@@ -214,7 +214,7 @@ def test_same_tables_leave_the_lock_up_to_date(lock: Lock) -> None:
                     {"name": "torch", "version": "2.4.0", "source": "git+https://x.example/x", "commit": COMMIT}
                 ),
             ),
-            ["torch is not locked as built in the image, and [[built]] names it"],
+            ["torch is not locked as built in the image, but [[built]] names it"],
         ),
     ],
 )

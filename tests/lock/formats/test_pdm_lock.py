@@ -70,7 +70,7 @@ def test_what_nothing_needs_is_asked_for_where_no_pyproject_lies_beside() -> Non
     lock = read_fixture("pdm/bare", "pdm.lock", alone=True)
     names = {package.name for package in select_packages(lock, make_target(), "pdm.lock")}
     assert {"httpx", "h2", "rich", "pandas", "pytest"} <= names
-    assert lock.notes == ("no pyproject.toml lies beside it: what no other package needs counts as asked for",)
+    assert lock.notes == ("no pyproject.toml beside it: packages that no other package needs count as required",)
 
 
 def test_sources_are_kept() -> None:
@@ -117,9 +117,9 @@ HEAD = '[metadata]\nlock_version = "4.5.0"\nstrategy = ["inherit_metadata"]\n'
         (f'name = "a"\nversion = "1"\nmarker = "{"(" * 3000}"', "parentheses"),
         ('name = "a"\nversion = "1"\ndependencies = ["b ="]', "Expected"),
         (f'name = "a"\nversion = "1"\ndependencies = ["b; {"(" * 3000}"]', "parentheses"),
-        ('name = "a"\nversion = "1"\nmarker = "\'a\' == \'b\'"', "compares what cannot be compared"),
-        ('name = "a"\ngit = "https://git.example/a"', "names no commit"),
-        ('name = "a"\nversion = "1"\nfiles = [{file = "a.whl", hash = "sha256:0"}]', "is no hash"),
+        ('name = "a"\nversion = "1"\nmarker = "\'a\' == \'b\'"', "compares incomparable values"),
+        ('name = "a"\ngit = "https://git.example/a"', "has no commit"),
+        ('name = "a"\nversion = "1"\nfiles = [{file = "a.whl", hash = "sha256:0"}]', "is not a hash"),
     ],
 )
 def test_what_cannot_be_read_is_one_error(entry: str, problem: str) -> None:

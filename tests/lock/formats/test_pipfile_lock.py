@@ -53,7 +53,7 @@ def test_python_that_it_requires_is_kept() -> None:
 def test_package_without_a_version_is_not_locked() -> None:
     lock = read_fixture("pipenv/markers", "Pipfile.lock")
     assert "pywin32" not in [package.name for package in lock.pylock.packages]
-    assert lock.notes == ("'default' names pywin32 without a version: it is not locked",)
+    assert lock.notes == ("'default' has pywin32 without a version: it is not locked",)
 
 
 def test_sources_are_kept() -> None:
@@ -90,10 +90,10 @@ def test_unknown_spec_is_refused_by_name(spec: object) -> None:
     [
         ({"a": {"version": "==one"}}, "Invalid version"),
         ({"a b": {"version": "==1"}}, "name is invalid"),
-        ({"a": {}}, "has neither a version nor a place"),
+        ({"a": {}}, "has neither a version nor a source"),
         ({"a": {"version": "==1", "markers": "(" * 3000}}, "parentheses"),
-        ({"a": {"version": "==1", "hashes": ["sha256:0"]}}, "is no hash"),
-        ({"a": {"git": "https://git.example/a", "ref": "main"}}, "names no commit"),
+        ({"a": {"version": "==1", "hashes": ["sha256:0"]}}, "is not a hash"),
+        ({"a": {"git": "https://git.example/a", "ref": "main"}}, "has no commit"),
         ({"A_b": {"version": "==1"}, "a-b": {"version": "==2"}}, "has 'a-b' twice"),
         ({"a": 1}, "Expected `object`"),
     ],
@@ -106,4 +106,4 @@ def test_what_cannot_be_read_is_one_error(entry: object, problem: str) -> None:
 def test_categories_that_pin_differently_are_noted_and_default_counts() -> None:
     lock = parse_any_lock(lock_of(default={"a": {"version": "==1"}}, develop={"a": {"version": "==2"}}), "Pipfile.lock")
     assert [str(package.version) for package in lock.pylock.packages] == ["1"]
-    assert lock.notes == ("'develop' pins another a than a category before it, which counts",)
+    assert lock.notes == ("'develop' pins another a than an earlier category, which counts",)

@@ -16,12 +16,15 @@ PIXI, CONDA = "version: 6\nenvironments: {}\npackages: []\n", "package: []\n"
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PYLOCK + UV, "is a pylock.toml and another tool's lock in one"),
-        (UV + POETRY, "is a poetry.lock and a uv.lock in one"),
-        (UV + PDM, "is a pdm.lock and a uv.lock in one"),
-        (POETRY + 'lock_version = "4.5.0"\n', "is a poetry.lock and a pdm.lock in one"),
-        (PIXI + CONDA, "is a pixi.lock and a conda-lock.yml in one"),
-        ('{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1"}, "six": {"version": "==2"}}}', "twice"),
+        (PYLOCK + UV, "is both a pylock.toml and a lock of another tool"),
+        (UV + POETRY, "is both a poetry.lock and a uv.lock"),
+        (UV + PDM, "is both a pdm.lock and a uv.lock"),
+        (POETRY + 'lock_version = "4.5.0"\n', "is both a poetry.lock and a pdm.lock"),
+        (PIXI + CONDA, "is both a pixi.lock and a conda-lock.yml"),
+        (
+            '{"_meta": {"pipfile-spec": 6}, "default": {"six": {"version": "==1"}, "six": {"version": "==2"}}}',
+            "duplicate key",
+        ),
     ],
 )
 def test_lock_of_two_readers_is_refused(text: str, said: str) -> None:
@@ -32,7 +35,7 @@ def test_lock_of_two_readers_is_refused(text: str, said: str) -> None:
 
 def test_lock_of_two_readers_is_refused_whichever_way_it_is_read() -> None:
     """A file that begins as lockml writes it is read without asking whose it is."""
-    with pytest.raises(LockError, match="another tool's lock in one"):
+    with pytest.raises(LockError, match="a lock of another tool"):
         parse_lock((PYLOCK + UV).encode(), "lock")
 
 

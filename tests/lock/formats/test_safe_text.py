@@ -133,7 +133,7 @@ def test_hash_that_is_no_hexadecimal_is_refused(digest: str) -> None:
     ],
 )
 def test_line_that_pip_reads_otherwise_is_refused(line: str) -> None:
-    with pytest.raises(LockError, match="cannot stand"):
+    with pytest.raises(LockError, match="cannot be written"):
         safe_line(line, "a")
 
 

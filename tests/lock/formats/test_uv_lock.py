@@ -42,9 +42,15 @@ def test_environments_that_uv_supports_are_those_of_the_lock() -> None:
     [
         ({}, "missing required field `name`"),
         ({"name": "a", "source": {"registry": 3}}, "Expected `str"),
-        ({"name": "a", "source": {"git": "https://git.example/a"}}, "names no commit"),
-        ({"name": "a", "source": {"registry": "r"}, "dependencies": [{"name": "b"}]}, "'b' is needed, and 0 of its"),
-        ({"name": "a", "source": {"registry": "r"}, "sdist": {"url": "a-1.tar.gz", "hash": "sha256:x"}}, "is no hash"),
+        ({"name": "a", "source": {"git": "https://git.example/a"}}, "has no commit"),
+        (
+            {"name": "a", "source": {"registry": "r"}, "dependencies": [{"name": "b"}]},
+            "'b' is needed, but that matches 0",
+        ),
+        (
+            {"name": "a", "source": {"registry": "r"}, "sdist": {"url": "a-1.tar.gz", "hash": "sha256:x"}},
+            "is not a hash",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_told(package: dict[str, object], said: str) -> None:

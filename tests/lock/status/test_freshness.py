@@ -71,7 +71,7 @@ def test_change_that_the_pins_satisfy_is_none(lock: Lock, inputs: LockInputs) ->
         (inputs_of(*LINES, "torch"), ["torch (requirements.in:4) is not locked"]),
         (
             inputs_of("six", "plots[extra]"),
-            ["model 1.5 is locked and no longer asked for", "numpy 1.26.0 is locked and no longer asked for"],
+            ["model 1.5 is locked but no longer required", "numpy 1.26.0 is locked but no longer required"],
         ),
         (
             inputs_of("model>=1", "six", "plots[more]"),
@@ -138,7 +138,7 @@ def test_lock_names_the_projects_that_it_is_for(lock: Lock) -> None:
     assert written.projects == ("built", "my-app")
     assert changes_since(written, named, [ONE]) == ()
     renamed = replace(named, asked=replace(named.asked, projects=("other",)))
-    assert changes_since(written, renamed, [ONE]) == ("other is not named as the project that it is locked for",)
+    assert changes_since(written, renamed, [ONE]) == ("the lock does not name other as one of its own projects",)
     assert lock.projects == ()
 
 
@@ -171,7 +171,7 @@ def image_lock(mode: ProvidedMode = "keep") -> tuple[Lock, ProvidedPackages]:
         (("torch",), "numpy>=2", ["numpy 1.26 of the base image does not meet the constraint numpy>=2 (limits.txt:1)"]),
         (("torch",), "idle<1", []),
         (("torch", "idle"), "", ["idle (requirements.in:2) is not locked"]),
-        (("numpy",), "", ["missing 1.0 is locked and no longer asked for"]),
+        (("numpy",), "", ["missing 1.0 is locked but no longer required"]),
     ],
 )
 def test_what_the_image_provides_is_there_with_all_that_it_needs(

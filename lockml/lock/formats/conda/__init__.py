@@ -1,1 +1,1 @@
-"""What pip installs of the locks of conda-lock and pixi."""
+"""The pip packages in locks of conda-lock and pixi."""

@@ -1,4 +1,4 @@
-"""A conda-lock.yml in, a `Lock` of its pip packages out: what conda installs is counted and not covered."""
+"""Read the pip packages of a conda-lock.yml; conda packages are counted but not covered."""
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class _Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def what(self) -> tuple[object, ...]:
-        """What two entries of one package have in common, on whichever platform and for whatever category."""
+        """The key that entries of one package share on all platforms and in all categories."""
         source = self.source.url if self.source is not None else None
         return (canonicalize_name(self.name), self.version, self.url, self.hash, source)
 
@@ -76,11 +76,11 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 
 def parse_conda_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[str], bytes | None]) -> Lock:
-    """Return the lock of the pip packages that *document*, the YAML of a conda-lock.yml, has.
+    """Return the lock of the pip packages in *document*, the YAML of a conda-lock.yml.
 
-    A category but the main one is a group, and an extra as well; ``dev`` is installed by default, as conda-lock does.
-    What its environment.yml asks pip for is read *beside* it.
-    Raises LockError naming *file* for versions that are not known, and for what cannot be read.
+    Each category except main is both a group and an extra; ``dev`` is installed by default, as in conda-lock. The pip
+    requirements of its environment.yml are read *beside* it. Raises LockError naming *file* for unknown versions and
+    invalid content.
     """
     if document.get("version") not in _VERSIONS:
         problem = f"is a conda-lock of version {document.get('version')!r}; this lockml knows {' and '.join(_VERSIONS)}"
@@ -100,9 +100,9 @@ def _lock(read: _Document) -> Lock:
         raise ValueError(f"it has packages of {', '.join(sorted(unknown))}")
     platforms = read.metadata.platforms or tuple(dict.fromkeys(entry.platform for entry in read.package))
     markers = {name: platform_marker(name) for name in {*platforms, *(entry.platform for entry in pip)}}
-    told = [entry for entry in pip if markers[entry.platform] is not None]
+    covered = [entry for entry in pip if markers[entry.platform] is not None]
     packages: dict[tuple[object, ...], list[_Entry]] = {}
-    for entry in told:
+    for entry in covered:
         packages.setdefault(entry.what, []).append(entry)
     untold = sorted({entry.platform for entry in pip if markers[entry.platform] is None})
     return Lock(
@@ -118,13 +118,13 @@ def _lock(read: _Document) -> Lock:
         graph=_graph(list(packages.values()), markers),
         notes=(
             *conda_note({entry.name for entry in conda}),
-            *(f"what is for the platform {name} is not covered: no marker tells it" for name in untold),
+            *(f"packages for the platform {name} are not covered: no marker expresses it" for name in untold),
         ),
     )
 
 
 def _asked(sources: Iterable[str], beside: Callable[[str], bytes | None]) -> Iterator[Asked]:
-    """Yield what the pip sections of *sources* ask for, as far as they are beside the lock and can be read."""
+    """Yield the requirements in the pip sections of *sources* that are beside the lock and valid."""
     for source in dict.fromkeys(map(posixpath.normpath, sources)):
         content = beside(source) if source.endswith((".yml", ".yaml")) and not source.startswith(("../", "/")) else None
         if content is None or len(content) > _MAX_SOURCE:
@@ -137,7 +137,7 @@ def _asked(sources: Iterable[str], beside: Callable[[str], bytes | None]) -> Ite
 
 
 def _once(entries: Iterable[_Entry]) -> Sequence[_Entry]:
-    """Return *entries*; raises ValueError where two of one name, for one platform, are not the same."""
+    """Return *entries*; raises ValueError if two of one name and platform differ."""
     met: dict[tuple[str, str], _Entry] = {}
     found = list(entries)
     for entry in found:
@@ -148,7 +148,7 @@ def _once(entries: Iterable[_Entry]) -> Sequence[_Entry]:
 
 
 def _graph(packages: Sequence[Sequence[_Entry]], markers: Mapping[str, str | None]) -> DependencyGraph:
-    """Return the graph of *packages*, each of its entries; it has no depth, as categories name all that they need."""
+    """Return the graph of *packages*, each of its entries; it is flat, because categories list all packages."""
     always: list[Need] = []
     groups: dict[str, list[Need]] = {}
     for position, entries in enumerate(packages):
@@ -166,7 +166,7 @@ def _graph(packages: Sequence[Sequence[_Entry]], markers: Mapping[str, str | Non
 
 
 def _package(entries: Sequence[_Entry], markers: Mapping[str, str | None]) -> Package:
-    """Return the package of *entries*, which differ in their platforms and categories alone, as PEP 751 has it."""
+    """Return the package of *entries*, which differ only in platforms and categories, in the form of PEP 751."""
     entry = entries[0]
     needed: set[NormalizedName] = {canonicalize_name(name) for each in entries for name in each.dependencies or ()}
     facts: dict[str, Any] = {
@@ -180,6 +180,6 @@ def _package(entries: Sequence[_Entry], markers: Mapping[str, str | None]) -> Pa
 
 
 def _hashes(hashes: _Hash, location: str) -> Mapping[str, str]:
-    """Return the strongest of *hashes*; a repository has none, and its commit in their place."""
+    """Return the strongest of *hashes*; a repository has a commit instead."""
     kind, digest = ("sha256", hashes.sha256) if hashes.sha256 else ("md5", hashes.md5)
     return split_hash(f"{kind}:{digest}") if digest and not location.startswith("git+") else {}

@@ -1,4 +1,4 @@
-"""What the readers of conda-lock and pixi.lock share: platforms as markers, places as packages, what is not covered."""
+"""Helpers for reading conda-lock.yml and pixi.lock: platforms as markers, URLs as packages, and notes."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -41,14 +41,14 @@ _FILE: Final = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-[^-]+\.(?:conda|tar\
 
 
 def platform_marker(platform: str) -> str | None:
-    """Return the marker (PEP 508) of a *platform* of conda, as ``linux-64``; None where no marker tells it."""
+    """Return the marker (PEP 508) of a conda *platform* such as ``linux-64``; None if no marker expresses it."""
     system, _, machine = platform.partition("-")
     name = machine if system == "linux" and machine in _LINUX else _MACHINES.get((system, machine))
     return f"sys_platform == '{_SYSTEMS[system]}' and platform_machine == '{name}'" if name else None
 
 
 def any_of(markers: Iterable[str]) -> str:
-    """Return the marker that holds where one of *markers* does, "" where one of them always does."""
+    """Return the marker that holds if one of *markers* holds, "" if one of them always holds."""
     parts = list(dict.fromkeys(markers))
     if "" in parts or not parts:
         return ""
@@ -57,12 +57,12 @@ def any_of(markers: Iterable[str]) -> str:
 
 @lru_cache(maxsize=256)
 def marker_of(text: str) -> Marker | None:
-    """Return the marker that *text* is, None for ""."""
+    """Parse the marker *text*, None for ""."""
     return Marker(text) if text else None
 
 
 def conda_note(names: Collection[str]) -> tuple[str, ...]:
-    """Return the one note on conda packages of these *names*; virtual packages are none."""
+    """Return one note on conda packages of these *names*, without virtual packages."""
     count = len({name for name in names if not name.startswith("__")})
     if not count:
         return ()
@@ -70,13 +70,13 @@ def conda_note(names: Collection[str]) -> tuple[str, ...]:
 
 
 def python_bound(versions: Iterable[str]) -> SpecifierSet | None:
-    """Return the Pythons that the *versions* of conda's python let in, None where they are not of one minor version."""
+    """Return the Pythons that the *versions* of conda's python allow, None if their minor versions differ."""
     minors = {match[1] for match in map(_PYTHON.match, versions) if match is not None}
     return SpecifierSet(f"=={minors.pop()}.*") if len(minors) == 1 else None
 
 
 def name_and_version(url: str) -> tuple[str, str]:
-    """Return what the name of a conda package's file tells; "" for what it does not."""
+    """Return the parts of a conda file name; "" for missing ones."""
     match = _FILE.fullmatch(unquote(urlsplit(url).path).rpartition("/")[2])
     return (match["name"], match["version"]) if match is not None else ("", "")
 
@@ -84,9 +84,9 @@ def name_and_version(url: str) -> tuple[str, str]:
 def located_package(
     facts: Mapping[str, Any], location: str, hashes: Mapping[str, str], *, direct: bool, editable: bool = False
 ) -> Package:
-    """Return the package of *facts* that is had from *location*: a URL, a path or a repository; raises ValueError.
+    """Return the package of *facts* at *location*: a URL, a path or a repository; raises ValueError.
 
-    What is had from a URL is a file of an index unless it is *direct*.
+    A URL is a file of an index unless it is *direct*.
     """
     place = redact(location)
     if place.startswith("git+"):
@@ -101,7 +101,7 @@ def located_package(
     url = place.partition("#")[0]
     name = file_name(url)
     if name.endswith(".whl") and parse_wheel_filename(name)[0] != facts["name"]:
-        raise ValueError(f"{name!r} is no file of {facts['name']!r}")
+        raise ValueError(f"{name!r} is not a file of {facts['name']!r}")
     if direct:
         return Package(**facts, archive=PackageArchive(url=url, hashes=hashes))
     if name.endswith(".whl"):
@@ -116,5 +116,5 @@ def _repository(location: str) -> PackageVcs:
     reference = parse_reference(location)
     commit = (reference.revision or "") if isinstance(reference, RepositoryReference) else ""
     if not isinstance(reference, RepositoryReference) or COMMIT.fullmatch(commit) is None:
-        raise ValueError(f"{location!r} names no commit")
+        raise ValueError(f"{location!r} has no commit")
     return PackageVcs(type="git", url=reference.url, commit_id=commit, subdirectory=reference.subdirectory)

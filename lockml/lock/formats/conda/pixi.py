@@ -1,4 +1,4 @@
-"""A pixi.lock in, a `Lock` of its pypi packages out: what conda installs is counted and not covered."""
+"""Read the pypi packages of a pixi.lock; conda packages are counted but not covered."""
 
 import posixpath
 import re
@@ -37,7 +37,7 @@ _DIRECT: Final = "direct+"
 
 
 class _Named(Struct, frozen=True, kw_only=True):
-    """An entry of ``packages``: of version 4 and 5 with its *kind* and a *url* or *path*, since then by key."""
+    """An entry of ``packages``: in version 4 and 5 with its *kind* and a *url* or *path*, later by key."""
 
     kind: str | None = None
     url: str | None = None
@@ -58,22 +58,22 @@ class _Named(Struct, frozen=True, kw_only=True):
 
     @property
     def location(self) -> str | None:
-        """Where the package of pypi is had from, by which environments name it; None for one of conda."""
+        """The source of a pypi package, which environments use as its name; None for a conda package."""
         return (self.url or self.path) if self.kind == "pypi" else self.pypi
 
     @property
     def from_conda(self) -> str | None:
-        """Where the package of conda is had from, None for one of pypi."""
+        """The source of a conda package, None for a pypi package."""
         return (self.url or self.path) if self.kind == "conda" else self.conda or self.conda_source or self.source
 
     @property
     def conda_name(self) -> str:
-        """What the package of conda is called, "" for one of pypi."""
+        """The name of a conda package, "" for a pypi package."""
         return self.name or name_and_version(self.from_conda)[0] or self.from_conda if self.from_conda else ""
 
     @property
     def what(self) -> tuple[object, ...]:
-        """What two entries for one place have to have in common."""
+        """The key that entries for one source must share."""
         return (self.name, self.version, self.sha256, self.md5, self.editable)
 
 
@@ -104,7 +104,7 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 
 class _Used(Struct):
-    """An entry, and the marker of each platform that needs it, by environment; *extras* are those that they ask for."""
+    """An entry, and the marker of each platform that needs it, by environment; *extras* are those required."""
 
     entry: _Named
     markers: dict[NormalizedName, list[str]] = field(default_factory=dict)
@@ -112,11 +112,11 @@ class _Used(Struct):
 
 
 def parse_pixi_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[str], bytes | None]) -> Lock:
-    """Return the lock of the pypi packages that *document*, the YAML of a pixi.lock, has.
+    """Return the lock of the pypi packages in *document*, the YAML of a pixi.lock.
 
-    Its environments are groups: one that is chosen stands in place of the default one, as each is whole. What the
-    pixi.toml or pyproject.toml asks of pypi is read *beside* it. Raises LockError naming *file* for versions that are
-    not known, and for what cannot be read.
+    Its environments are groups: a chosen one replaces the default one, because each is complete. The pypi requirements
+    of the pixi.toml or pyproject.toml are read *beside* it. Raises LockError naming *file* for unknown versions and
+    invalid content.
     """
     if document.get("version") not in _VERSIONS:
         known = f"{_VERSIONS[0]} to {_VERSIONS[-1]}"
@@ -130,7 +130,7 @@ def parse_pixi_lock(document: Mapping[str, Yaml], file: str, beside: Callable[[s
 
 
 class _Reader:
-    """What the environments of a pixi.lock use of its packages."""
+    """The packages that the environments of a pixi.lock use."""
 
     def __init__(self, document: _Document) -> None:
         self._environments = document.environments
@@ -172,7 +172,7 @@ class _Reader:
         return platform_marker(self._subdirs.get(platform, platform))
 
     def _used(self) -> Iterable[_Used]:
-        """Return what the environments use of pypi, in the order of its packages; raises ValueError for what is not."""
+        """Return the pypi packages that the environments use, in order; raises ValueError for unknown ones."""
         entries: dict[str, _Used] = {}
         for each in self._packages:
             if each.location is not None and entries.setdefault(each.location, _Used(each)).entry.what != each.what:
@@ -183,28 +183,32 @@ class _Reader:
                     if selector.pypi is None:
                         continue
                     if selector.pypi not in entries:
-                        raise ValueError(f"environment {name!r} needs {selector.pypi!r}, which is none of its packages")
+                        raise ValueError(
+                            f"environment {name!r} needs {selector.pypi!r}, which is not one of its packages"
+                        )
                     found = entries[selector.pypi]
                     found.markers.setdefault(canonicalize_name(name), []).append(marker)
                     found.extras.update(map(canonicalize_name, selector.extras))
         return [each for each in entries.values() if each.markers]
 
     def _platforms(self, name: str, environment: _Environment) -> Iterator[tuple[str, str]]:
-        """Yield the platforms of an environment with their markers: of those that markers cannot tell, the plainest.
+        """Yield the platforms of an environment with their markers; of platforms with the same marker, the plainest.
 
-        That is the one which has the name of its kind, as ``linux-64``, else the first.
+        That is the one with the name of its kind, such as ``linux-64``, else the first.
         """
         chosen: dict[str, str] = {}
         for platform in sorted(environment.packages, key=lambda each: each != self._subdirs.get(each, each)):
             marker = self._marker(platform)
             if marker is None or marker in chosen:
-                self._notes.append(f"what is for the platform {platform} of {name} is not covered: no marker tells it")
+                self._notes.append(
+                    f"packages for the platform {platform} of {name} are not covered: no marker expresses it"
+                )
             else:
                 chosen[marker] = platform
         yield from ((platform, marker) for marker, platform in chosen.items())
 
     def _graph(self, used: Sequence[_Used]) -> DependencyGraph:
-        """Return the graph of one root with the environments as groups: each names all that it needs."""
+        """Return the graph of one root with the environments as groups, each of which lists all of its packages."""
         groups: dict[str, list[Need]] = {name: [] for name in self._names}
         for position, each in enumerate(used):
             for name, markers in each.markers.items():
@@ -223,7 +227,7 @@ def _extras(used: Iterable[_Used]) -> Mapping[NormalizedName, tuple[str, ...]]:
 
 
 def _asked(beside: Callable[[str], bytes | None]) -> Iterator[Asked]:
-    """Yield what the manifest of pixi, in the folder of the lock, asks of pypi."""
+    """Yield the pypi requirements of the manifest of pixi, beside the lock."""
     for name in MANIFESTS:
         asked = read_pixi_manifest(beside(name) or b"", name)
         yield from (Asked(requirement=text, origin=name) for text in asked)
@@ -236,7 +240,7 @@ def _normal(path: str) -> str:
 
 
 def _package(used: _Used, folders: Collection[str]) -> Package:
-    """Return the package that is *used* as PEP 751 has it; a wheel in one of *folders* is one of an index."""
+    """Return the *used* package in the form of PEP 751; a wheel in one of *folders* counts as one of an index."""
     entry, location = used.entry, used.entry.location or ""
     if entry.name is None:
         raise ValueError(f"its package at {location!r} has no name")
@@ -259,7 +263,7 @@ def _package(used: _Used, folders: Collection[str]) -> Package:
 
 
 def _needed(requires: Iterable[str], extras: Iterable[str]) -> Iterator[NormalizedName]:
-    """Yield what is required without an extra, or with one of *extras*."""
+    """Yield the requirements without an extra, or with one of *extras*."""
     wanted = "|".join(map(re.escape, extras))
     for each in requires:
         name = _NAME.match(each.strip())

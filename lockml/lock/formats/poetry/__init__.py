@@ -1,1 +1,1 @@
-"""How the locks of Poetry are read, with its pyproject.toml."""
+"""Read locks of Poetry with its pyproject.toml."""

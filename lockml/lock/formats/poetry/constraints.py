@@ -1,4 +1,4 @@
-"""A version constraint of Poetry in, specifiers of PEP 440 and markers of PEP 508 out."""
+"""Turn version constraints of Poetry into specifiers of PEP 440 and markers of PEP 508."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _LONGEST: Final = 1000
 
 
 def parse_constraint(text: str) -> tuple[SpecifierSet, ...]:
-    """Return the alternatives of a constraint such as ``^1.2 || ~3.4,!=3.4.1``; raises ValueError for what is none."""
+    """Return the alternatives of a constraint such as ``^1.2 || ~3.4,!=3.4.1``; raises ValueError if it is invalid."""
     if len(text) > _LONGEST:
         raise ValueError(f"a constraint is longer than {_LONGEST} characters: {text[:80]!r}…")
     return tuple(SpecifierSet(",".join(_specifiers(each.strip()))) for each in re.split(r"\|\|?", text))
@@ -38,7 +38,7 @@ def _specifiers(text: str) -> Iterator[str]:
         end = part.end()
         yield from _specifier(part[1] or "", part[2])
     if end != len(text) or not text:
-        raise ValueError(f"{text!r} is no version constraint")
+        raise ValueError(f"{text!r} is not a version constraint")
 
 
 def _specifier(sign: str, version: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _specifier(sign: str, version: str) -> Iterator[str]:
 
 
 def _next(version: Version, *, caret: bool) -> str:
-    """Return the first version past what ``^`` allows, which leaves the first part that is not 0 as it is, or ``~``."""
+    """Return the first version beyond ``^``, which keeps the first part that is not 0, or beyond ``~``."""
     release = version.release
     if caret:
         place = next((place for place, part in enumerate(release) if part), len(release) - 1)

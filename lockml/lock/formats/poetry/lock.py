@@ -1,6 +1,6 @@
-"""A poetry.lock and the pyproject.toml beside it in, a `Lock` out.
+"""Read a poetry.lock and the pyproject.toml beside it.
 
-Since lock-version 2.1 each package has its groups and markers; before, who needs what is followed from the
+Since lock-version 2.1 each package has its groups and markers; before that, dependencies are followed from the
 pyproject.toml, as Poetry does (`needs`).
 """
 
@@ -36,14 +36,12 @@ from lockml.lock.model import Lock
 __all__ = ["parse_poetry_lock"]
 
 _FORMAT: Final = "poetry.lock"
-_KNOWN: Final = "known are 1.0, 1.1, 2.0 and 2.1"
+_KNOWN: Final = "lockml reads 1.0, 1.1, 2.0 and 2.1"
 _WITH_GROUPS: Final = "2.1"
 _LEGACY: Final = ("1.0", "1.1", "2.0")
 _MAIN: Final = "main"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_ALONE: Final = (
-    "no pyproject.toml lies beside it: {} (put it there, so that groups, extras and markers count as in Poetry)"
-)
+_ALONE: Final = "no pyproject.toml beside it: {} (put it there for the groups, extras and markers of Poetry)"
 
 
 class _Metadata(Struct, frozen=True, kw_only=True, rename="kebab"):
@@ -59,11 +57,10 @@ class _Document(Struct, frozen=True, kw_only=True):
 
 
 def parse_poetry_lock(document: Mapping[str, Any], file: str, pyproject: Mapping[str, Any] | None = None) -> Lock:
-    """Return the lock that *document*, the TOML of a poetry.lock, is; *pyproject* is the one beside it, None for none.
+    """Parse *document*, the TOML of a poetry.lock; *pyproject* is the one beside it, None for none.
 
-    Installed by default is what ``poetry install`` installs, main and all groups that are not optional; ``poetry
-    export`` leaves the groups out. Raises LockError naming *file* for versions that are not known, and for what cannot
-    be read.
+    The default is what ``poetry install`` installs, main and all groups that are not optional; ``poetry export`` omits
+    the groups. Raises LockError naming *file* for unknown versions and invalid content.
     """
     version = _known_version(document, file)
     with faults_of(file, _FORMAT):
@@ -84,11 +81,11 @@ def _known_version(document: Mapping[str, Any], file: str) -> str:
 
 
 def _with_groups(read: _Document, project: PoetryProject | None) -> Lock:
-    """Return the lock where every package says its groups and markers: as PEP 751 has it."""
+    """Return the lock if every package has its groups and markers, as in PEP 751."""
     groups = {canonicalize_name(group) for package in read.package for group in package.groups} - {_MAIN}
     known = {*groups, *(project.groups if project is not None else ())}
     default = known - (project.optional_groups if project is not None else frozenset())
-    notes = () if project is not None else (_ALONE.format("every group counts as installed by default"),)
+    notes = () if project is not None else (_ALONE.format("every group counts as a default group"),)
     return Lock(
         pylock=_pylock(
             read,
@@ -106,7 +103,7 @@ def _with_groups(read: _Document, project: PoetryProject | None) -> Lock:
 
 
 def _marker(package: LockedPackage) -> str:
-    """Return where *package* is installed: main is always, another group where it is chosen."""
+    """Return the marker of *package*: main is always installed, another group if it is chosen."""
 
     def met_in(group: str) -> str:
         marker = package.markers if isinstance(package.markers, str) else package.markers.get(group, "")
@@ -121,8 +118,8 @@ def _marker(package: LockedPackage) -> str:
 
 
 def _followed(read: _Document, project: PoetryProject | None) -> Lock:
-    """Return the lock where who needs what is followed from the *project*; without one, from what nothing needs."""
-    notes = () if project is not None else (_ALONE.format("what no other package needs counts as asked for"),)
+    """Return the lock with dependencies followed from the *project*; without one, from packages that nothing needs."""
+    notes = () if project is not None else (_ALONE.format("packages that no other package needs count as required"),)
     return Lock(
         pylock=_pylock(read, [_package(package, read.metadata.files, "") for package in read.package]),
         targets=(),
@@ -146,7 +143,7 @@ def _pylock(read: _Document, packages: list[Package], **facts: Any) -> Pylock:
 
 
 def _package(package: LockedPackage, old_files: Mapping[str, Iterable[ForeignFile]], marker: str) -> Package:
-    """Return *package* as PEP 751 has it; *old_files* has those of all versions of a project (lock-version 1)."""
+    """Return *package* in the form of PEP 751; *old_files* has those of all versions of a project (lock-version 1)."""
     facts: dict[str, Any] = {
         "name": canonicalize_name(package.name, validate=True),
         "version": Version(package.version),
@@ -161,7 +158,7 @@ def _package(package: LockedPackage, old_files: Mapping[str, Iterable[ForeignFil
         return Package(**facts, index=source.url if source is not None else None, wheels=wheels, sdist=sdist)
     if source.type == "git":
         if _COMMIT.fullmatch(source.resolved_reference or "") is None:
-            raise ValueError(f"{package.name!r} comes from a repository and names no commit")
+            raise ValueError(f"{package.name!r} comes from a repository but has no commit")
         vcs = PackageVcs(
             type="git",
             url=source.url,
@@ -184,7 +181,7 @@ def _needed(package: LockedPackage) -> list[NormalizedName]:
 
 
 def _is_of(file: ForeignFile, version: Version) -> bool:
-    """Say whether *file* is of *version*, by its name."""
+    """Say whether the name of *file* has *version*."""
     parts = file.name.split("-")
     text = (
         parts[1] if file.name.endswith(".whl") and len(parts) > 1 else re.sub(r"\.(tar\.\w+|zip|tgz)$", "", parts[-1])

@@ -1,4 +1,4 @@
-"""A package of a poetry.lock in, what it needs out, as locks before lock-version 2.1 have to be followed."""
+"""The dependencies of packages in a poetry.lock, for lock-versions before 2.1."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ class _Source(Struct, frozen=True, kw_only=True):
 
 
 class LockedPackage(Struct, frozen=True, kw_only=True, rename={"python_versions": "python-versions"}):
-    """A package of a poetry.lock, of any lock-version."""
+    """A package of a poetry.lock, in any lock-version."""
 
     name: str
     version: str
@@ -47,7 +47,7 @@ class LockedPackage(Struct, frozen=True, kw_only=True, rename={"python_versions"
 def poetry_graph(
     packages: tuple[LockedPackage, ...], extras: Mapping[str, tuple[str, ...]], project: PoetryProject | None
 ) -> DependencyGraph:
-    """Return who needs what of *packages*, with the *extras* that the lock names; raises ValueError."""
+    """Return the graph of *packages*, with the *extras* that the lock names; raises ValueError."""
     followed = tuple(map(_followed, packages))
     if project is None:
         return follow(followed, None, None)
@@ -78,7 +78,7 @@ def _followed(package: LockedPackage) -> Followed:
 
 
 def _optional(wanted: list[Wanted], names: set[NormalizedName]) -> Iterator[Wanted]:
-    """Yield what an extra asks for by *names*."""
+    """Yield the requirements of an extra, by *names*."""
     yield from (each for each in wanted if each.optional and each.name in names)
 
 
@@ -86,5 +86,5 @@ def _name_in(line: str) -> NormalizedName:
     """Return the project that a line such as ``pysocks (>=1.5.6,!=1.5.7)`` names; raises ValueError."""
     found = re.match(r"\s*([\w.-]+)", line)
     if found is None:
-        raise ValueError(f"{line!r} names no project")
+        raise ValueError(f"{line!r} has no project name")
     return canonicalize_name(found[1])

@@ -1,4 +1,4 @@
-"""A pyproject.toml of Poetry in, what it asks for, by group and extra, out: [tool.poetry], PEP 621 and PEP 735."""
+"""Read the requirements of a pyproject.toml of Poetry, by group and extra: [tool.poetry], PEP 621 and PEP 735."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,7 +18,7 @@ _DEV: Final = "dev"
 
 
 class Dependency(Struct, frozen=True, kw_only=True):
-    """A dependency as a table of Poetry has it, in a lock and in a pyproject.toml."""
+    """A dependency as a table of Poetry, in a lock or in a pyproject.toml."""
 
     version: str = "*"
     extras: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class _Document(Struct, frozen=True, kw_only=True, rename="kebab"):
 
 
 class PoetryProject(Struct, frozen=True, kw_only=True):
-    """What a pyproject.toml asks for: *main*, and by *groups* (normalized); *extras* name what of main is theirs."""
+    """The requirements of a pyproject.toml: *main*, and by *groups* (normalized); *extras* name parts of main."""
 
     names: tuple[NormalizedName, ...] = ()
     main: tuple[Wanted, ...] = ()
@@ -73,7 +73,7 @@ class PoetryProject(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "PoetryProject":
-        """Return what *document* asks for; raises ValueError."""
+        """Return the requirements in *document*; raises ValueError."""
         read = convert(document, type=_Document)
         poetry, project = read.tool.poetry, read.project
         name = project.name or poetry.name
@@ -96,13 +96,13 @@ class PoetryProject(Struct, frozen=True, kw_only=True):
 
     @property
     def asked(self) -> tuple[Asked, ...]:
-        """What the project asks for as requirements, without what no requirement can say (``||``)."""
+        """The requirements of the project, without those that PEP 508 cannot express (``||``)."""
         parts = (self.main, *self.extras.values(), *self.groups.values())
         return asked_for(wanted for part in parts for wanted in part)
 
 
 def wanted_of(name: str, value: object) -> Iterator[Wanted]:
-    """Yield what a dependency on *name* wants: a version, a table, or a list of them; raises ValueError."""
+    """Yield the requirements of a dependency on *name*: a version, a table, or a list of them; raises ValueError."""
     for each in value if isinstance(value, list) else [value]:
         table = convert({"version": each} if isinstance(each, str) else each, type=Dependency)
         platform = f"sys_platform == '{_plain(table.platform)}'" if table.platform else ""
@@ -118,7 +118,7 @@ def wanted_of(name: str, value: object) -> Iterator[Wanted]:
 
 def _plain(text: str) -> str:
     if not text.isalnum():
-        raise ValueError(f"{text!r} is no platform")
+        raise ValueError(f"{text!r} is not a platform")
     return text
 
 
@@ -129,7 +129,7 @@ def _all_wanted(dependencies: Mapping[str, Any]) -> Iterator[Wanted]:
 
 
 def _alternatives(text: str) -> tuple[SpecifierSet, ...]:
-    """Return what a constraint allows, anything for one that packaging cannot read, as ``>=2011k``."""
+    """Return what a constraint allows; anything if packaging cannot parse it, as in ``>=2011k``."""
     try:
         return parse_constraint(text)
     except ValueError:

@@ -115,7 +115,7 @@ def test_edited_base_is_refused(tmp_path: Path, url: str) -> None:
     lock.write_text(lock.read_text().replace("1.25.0", "1.26.0"))
     outcome = compiled(tmp_path, url, "six\n", *BASE)
     assert outcome.code == 2
-    assert "does not fit its own digest" in outcome.err
+    assert "does not match its own digest" in outcome.err
 
 
 def test_forged_identity_in_a_base_is_refused_by_the_bytes(tmp_path: Path, url: str) -> None:

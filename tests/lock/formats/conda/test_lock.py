@@ -90,7 +90,7 @@ def test_platforms_of_the_lock_are_its_environments() -> None:
 
 def test_platform_that_no_marker_tells_is_noted() -> None:
     lock = read(entry(), entry("wasm", platform="emscripten-wasm32"))
-    assert lock.notes == ("what is for the platform emscripten-wasm32 is not covered: no marker tells it",)
+    assert lock.notes == ("packages for the platform emscripten-wasm32 are not covered: no marker expresses it",)
     assert names(lock) == ["six==1.0"]
 
 
@@ -134,17 +134,17 @@ def test_unknown_version_is_refused_by_name(version: object) -> None:
     [
         ({"version": "one"}, "Invalid version"),
         ({"manager": "npm"}, "it has packages of npm"),
-        ({"hash": {"sha256": "a" * 40}}, "is no hash"),
-        ({"url": "https://files.example/other-1.0-py3-none-any.whl"}, "is no file of 'six'"),
+        ({"hash": {"sha256": "a" * 40}}, "is not a hash"),
+        ({"url": "https://files.example/other-1.0-py3-none-any.whl"}, "is not a file of 'six'"),
         ({"url": "https://files.example/six.whl"}, "Invalid wheel filename"),
-        ({"url": "git+https://files.example/six.git@main"}, "names no commit"),
+        ({"url": "git+https://files.example/six.git@main"}, "has no commit"),
         ({"url": "git+https://[/six.git@main"}, "it is not an address"),
         ({"name": ["six"]}, "Expected `str`"),
         ({"dependencies": ["six"]}, r"Expected `object \| null`"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(wrong: dict[str, object], message: str) -> None:
-    with pytest.raises(LockError, match=rf"conda-lock\.yml: is no conda-lock that lockml can read: .*{message}"):
+    with pytest.raises(LockError, match=rf"conda-lock\.yml: is not a conda-lock that lockml can read: .*{message}"):
         read({**entry(), **wrong})
 
 
@@ -157,7 +157,7 @@ def test_two_packages_of_one_name_and_platform_are_refused() -> None:
     "text", ["name: x\ndependencies:\n- python\n", "services:\n  a:\n    image: b\n", "version: 1\r\n", "a: [1]\n"]
 )
 def test_yaml_that_is_no_lock_is_refused_with_the_kinds_that_are(text: str) -> None:
-    with pytest.raises(LockError, match=r"a\.yml: is no lock that lockml knows") as raised:
+    with pytest.raises(LockError, match=r"a\.yml: is not a lock that lockml knows") as raised:
         parse_any_lock(text.encode(), "a.yml")
     assert "conda-lock" in (raised.value.hint or "")
 

@@ -112,7 +112,7 @@ def test_python_of_conda_is_the_one_that_the_lock_is_for() -> None:
 
 def test_platform_that_markers_cannot_tell_from_another_is_noted() -> None:
     lock = read_foreign(LOCKS / "pixi" / "platforms7" / "pixi.lock")
-    assert lock.notes == ("what is for the platform gpu-box of default is not covered: no marker tells it",)
+    assert lock.notes == ("packages for the platform gpu-box of default are not covered: no marker expresses it",)
 
 
 def test_extras_that_environments_ask_for_are_kept_and_followed() -> None:
@@ -170,21 +170,21 @@ def test_unknown_version_is_refused_by_name(version: object) -> None:
         ({"version": "one"}, "Invalid version"),
         ({"name": None}, "has no name"),
         ({"name": "a b"}, "name is invalid"),
-        ({"sha256": "a"}, "is no hash"),
+        ({"sha256": "a"}, "is not a hash"),
         ({"requires_python": "three"}, "Invalid specifier"),
-        ({"pypi": "https://files.example/other-1.0-py3-none-any.whl"}, "is no file of 'six'"),
-        ({"pypi": "git+https://files.example/six.git?rev=main#0123456"}, "names no commit"),
+        ({"pypi": "https://files.example/other-1.0-py3-none-any.whl"}, "is not a file of 'six'"),
+        ({"pypi": "git+https://files.example/six.git?rev=main#0123456"}, "has no commit"),
         ({"pypi": "svn+https://files.example/six"}, "svn repositories are not supported"),
         ({"requires_dist": [["six"]]}, "Expected `str`"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(wrong: dict[str, object], message: str) -> None:
-    with pytest.raises(LockError, match=rf"pixi\.lock: is no pixi\.lock that lockml can read: .*{message}"):
+    with pytest.raises(LockError, match=rf"pixi\.lock: is not a pixi\.lock that lockml can read: .*{message}"):
         read({**entry(), **wrong})
 
 
 def test_environment_that_needs_what_is_not_there_is_refused() -> None:
-    with pytest.raises(LockError, match=r"environment 'default' needs '\./gone', which is none of its packages"):
+    with pytest.raises(LockError, match=r"environment 'default' needs '\./gone', which is not one of its packages"):
         read(entry(), default={"linux-64": [{"pypi": "./gone"}]})
 
 

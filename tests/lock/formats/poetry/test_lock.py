@@ -90,7 +90,7 @@ def test_every_group_is_installed_where_no_pyproject_says_which_are_optional() -
 def test_older_lock_alone_is_what_no_other_package_needs(name: str, oracle: str, target: Target) -> None:
     """Without the markers of the project: they are in its pyproject.toml only."""
     lock = read_fixture(f"poetry/{name}", "poetry.lock", alone=True)
-    assert any("counts as asked for" in note for note in lock.notes)
+    assert any("count as required" in note for note in lock.notes)
     different = {line.partition(":")[0] for line in differences(lock, Choice(), target, f"poetry/{name}", oracle)}
     assert different <= ASKED_WITH_MARKERS[name]
 
@@ -125,7 +125,7 @@ def test_requirements_are_those_of_the_pyproject_beside_it() -> None:
 @pytest.mark.parametrize("version", ["0.9", "2.2", "3.0", "", "two"])
 def test_unknown_lock_version_is_refused_by_name(version: str) -> None:
     content = f'package = []\n[metadata]\nlock-version = "{version}"\n'.encode()
-    with pytest.raises(LockError, match=r"poetry\.lock: is a poetry\.lock of lock-version '.*'; known are 1\.0, 1\.1"):
+    with pytest.raises(LockError, match=r"is a poetry\.lock of lock-version '.*'; lockml reads 1\.0, 1\.1"):
         parse_any_lock(content, "poetry.lock")
 
 
@@ -139,12 +139,12 @@ PACKAGE = '[[package]]\nname = "{}"\nversion = "{}"\noptional = false\npython-ve
         (PACKAGE.format("a b", "1", ""), "name is invalid"),
         (PACKAGE.format("a", "one", ""), "Invalid version"),
         (PACKAGE.format("a", "1", f'markers = "{"(" * 3000}"'), "parentheses"),
-        (PACKAGE.format("a", "1", "markers = \"'a' in extra\""), "compares what cannot be compared"),
+        (PACKAGE.format("a", "1", "markers = \"'a' in extra\""), "compares incomparable values"),
         (PACKAGE.format("a", "1", "markers = \"extras == 'a'\""), "Set-valued marker"),
         (PACKAGE.format("a", "1", "markers = \"no == 'marker'\""), "Expected a marker"),
-        (PACKAGE.format("a", "1", 'files = [{file = "a-1-py3-none-any.whl", hash = "sha256:0"}]'), "is no hash"),
+        (PACKAGE.format("a", "1", 'files = [{file = "a-1-py3-none-any.whl", hash = "sha256:0"}]'), "is not a hash"),
         (PACKAGE.format("a", "1", 'files = [{file = "a.whl"}]'), "Invalid wheel filename"),
-        (PACKAGE.format("a", "1", 'source = {type = "git", url = "https://git.example"}'), "names no commit"),
+        (PACKAGE.format("a", "1", 'source = {type = "git", url = "https://git.example"}'), "has no commit"),
         (PACKAGE.format("a", "1", 'source = {type = "svn", url = "https://git.example"}'), "unknown type"),
         (PACKAGE.format("a", "1", "").replace('["main"]', "[]"), "is in no group"),
         ("package = 1\n", "Expected `array`"),
