@@ -104,7 +104,7 @@ def shown_commands() -> list[tuple[str, str]]:
 
 
 def parse(line: str) -> None:
-    """Parse what stands behind ``lockml`` up to a redirection, a pipe or a second command; raises click.UsageError."""
+    """Parse the words after ``lockml`` up to a redirection, a pipe or a second command; raises click.UsageError."""
     words = shlex.split(re.split(r" (?:[<>|;]|&&) ?|;", line)[0], comments=True)
     command: click.Command = cli
     context = click.Context(cli)

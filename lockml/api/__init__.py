@@ -1,4 +1,4 @@
-"""The public API: what programs may build on (docs/api.md). Every other module of lockml is private.
+"""The public API for programs (docs/api.md). Every other module of lockml is private.
 
 `parse_lock`, `format_lock`, `resolve`: locks. `open_subject`, `take_inventory`, `compare`, `check`: what is installed.
 """
@@ -107,28 +107,28 @@ _BYTECODE_SECONDS = 2.0  # as in `lockml check`
 
 
 class Resolved(Struct, frozen=True, kw_only=True):
-    """A new *lock*, and what to warn of: phrases for a person."""
+    """A new *lock*, and *warnings* for a person."""
 
     lock: Lock
     warnings: tuple[str, ...]
 
 
 def parse_lock(content: bytes, file: str = _FILE) -> Lock:
-    """Return the lock of lockml or of another tool that *content* is; raises LockError, which names it *file*."""
+    """Parse a lock of lockml or of another tool; raises LockError, which names it *file*."""
     return parse_any_lock(content, file)
 
 
 def format_lock(lock: Lock) -> str:
-    """Return the text of a pylock.toml, to be written as UTF-8; raises LockError for another tool's lock."""
+    """Return the text of a pylock.toml, to write as UTF-8; raises LockError for the lock of another tool."""
     if lock.format:
-        raise LockError(lock.format, "is another tool's lock", hint="`lockml adopt` makes one of lockml of it")
+        raise LockError(lock.format, "is another tool's lock", hint="`lockml adopt` turns it into a lock of lockml")
     return _pylock.format_lock(lock)
 
 
 def parse_requirements(text: str, file: str = "requirements.in") -> RequirementSet:
-    """Return what the lines of a requirements file ask for; raises RequirementError with every faulty line.
+    """Parse the lines of a requirements file; raises RequirementError with every faulty line.
 
-    Lines that include other files are faults, and variables of the environment are not filled in.
+    Lines that include other files are faults, and environment variables are not replaced.
     """
 
     def read(name: str) -> bytes:
@@ -139,9 +139,9 @@ def parse_requirements(text: str, file: str = "requirements.in") -> RequirementS
 
 @contextmanager
 def open_index(url: str | None = None, *, cache: Path | None = None, offline: bool = False) -> Iterator[Index]:
-    """Give the index at *url*, else the one of pip's configuration; what is fetched is kept in the folder *cache*.
+    """Open the index at *url*, by default the one in pip's configuration; fetched files are cached in *cache*.
 
-    Nothing is built. Raises InputError.
+    It builds nothing. Raises InputError.
     """
     options = IndexOptions(cache_dir=cache, offline=offline)
     with _open_index(NamedIndexes(url=url), Path(), options) as archives:
@@ -159,7 +159,7 @@ def resolve(
     """Return the lock of *requirements* for all *targets*, with the identity of every wheel, as `lockml compile` does.
 
     Raises NoResolutionError with the explanation, RequirementError, PackageIndexError, and InputError for lines that
-    choose indexes or files: *index* and *policy* do.
+    choose indexes or files: use *index* and *policy* for that.
     """
     policy = policy or Policy()
     if requirements.options != _NO_OPTIONS or not targets:
@@ -178,9 +178,9 @@ def resolve(
 
 
 def identify_wheel(filename: str, content: bytes) -> ArtifactIdentity:
-    """Return what the wheel *content* of that name installs (docs/artifact-identity.md).
+    """Return the artifact identity of the wheel *content* with that name (docs/artifact-identity.md).
 
-    Raises InputError for what is no wheel, or has no identity, with the reason.
+    Raises InputError with the reason if it is not a wheel, or has no identity.
     """
     try:
         return wheel_archive(filename, content).identity()
@@ -191,13 +191,13 @@ def identify_wheel(filename: str, content: bytes) -> ArtifactIdentity:
 def open_subject(
     kind: str, name: str, *, platforms: tuple[str, ...] = ("linux/amd64",), cache: Path | None = None
 ) -> AbstractContextManager[OpenedSubject]:
-    """Give the files of a subject, by the kinds of `lockml check`: ``open_subject("image", "train:7")``.
+    """Open the files of a subject, with the kinds of `lockml check`: ``open_subject("image", "train:7")``.
 
-    Of an image for several, the first of *platforms* that it has is read; layers are kept in the folder *cache*.
+    For a multi-platform image, this reads the first of *platforms* that it has. Layers are cached in *cache*.
     Raises InputError, UnreachableError.
     """
     if kind not in _subjects.KINDS or kind == "freeze":
-        raise InputError(repr(kind), "is no kind of subject that has files")
+        raise InputError(repr(kind), "is not a kind of subject with files")
     named = _subjects.SubjectName(kind=kind, name=name)
     return _subjects.open_subject(named, ReadOptions(platforms=platforms, hashed=True, cache=cache))
 
@@ -210,9 +210,9 @@ def take_inventory(
     prefix: str | None = None,
     bytecode_seconds: float = _BYTECODE_SECONDS,
 ) -> Inventory:
-    """Return what is installed in the environment *prefix*, else in the one that the subject uses.
+    """Return what is installed in the environment *prefix*, by default in the one that the subject uses.
 
-    With *files*, every file that Python can import is looked at; *lock* says which of them are proven. A Python of this
+    With *files*, this reads every file that Python can import; *lock* says which of them are proven. A Python of this
     machine compiles sources to compare compiled modules with, for at most *bytecode_seconds*; 0 starts no process.
     Raises NotFoundError, UnreachableError.
     """
@@ -228,7 +228,7 @@ def take_inventory(
 
 
 def compare(lock: Lock, inventory: Inventory, *, level: Level | None = None, file: str = _FILE) -> DriftReport:
-    """Return how *inventory* differs from *lock*, read from *file*; the level as in `lockml check`.
+    """Return how *inventory* differs from *lock*, read from *file*; the default *level* is that of `lockml check`.
 
     For level ``files``, take the inventory with *files* and this lock. Raises LockError, InputError.
     """
@@ -248,7 +248,7 @@ def check(
     prefix: str | None = None,
     bytecode_seconds: float = _BYTECODE_SECONDS,
 ) -> DriftReport:
-    """Return how *opened* differs from *lock*: an inventory that is compared. Raises as both do."""
+    """Take the inventory of *opened* and compare it with *lock*. Raises what both raise."""
     _refuse_unknown(level)
     files = level == "files"
     inventory = take_inventory(opened, lock, files=files, prefix=prefix, bytecode_seconds=bytecode_seconds)

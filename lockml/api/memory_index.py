@@ -1,4 +1,4 @@
-"""An `Index` in memory, to test against: wheels, or releases by their metadata → what resolving and locking ask."""
+"""An `Index` in memory for tests: wheels, or releases by their metadata."""
 
 import hashlib
 import json
@@ -27,13 +27,13 @@ from lockml.index.pages.parse import parse_page
 __all__ = ["INDEX_URL", "MemoryIndex", "wheel_archive"]
 
 INDEX_URL: Final = "https://index.example/simple/"
-"""Where the pages of an index in memory claim to be."""
+"""The URL of the pages of an index in memory."""
 
 
 def wheel_archive(filename: str, content: bytes) -> WheelArchive:
-    """Return the archive that the wheel *content* of that name is.
+    """Return the archive of the wheel *content* with that name.
 
-    Raises ValueError for a name of no wheel, MetadataError for what is no wheel.
+    Raises ValueError if the name is not that of a wheel, MetadataError if the content is not a wheel.
     """
     project, version, _, _ = parse_wheel_filename(filename)
     return WheelArchive(
@@ -43,7 +43,7 @@ def wheel_archive(filename: str, content: bytes) -> WheelArchive:
 
 @dataclass
 class MemoryIndex:
-    """An `Index` whose pages are made of what was added to it; *asked* keeps what was looked at, in order."""
+    """An `Index` whose pages list what was added to it; *asked* records what was read, in order."""
 
     files: dict[NormalizedName, list[dict[str, object]]] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class MemoryIndex:
     _pages: dict[NormalizedName, Project] = field(default_factory=dict)
 
     def add_wheel(self, filename: str, content: bytes, **entry: object) -> None:
-        """Add a wheel by its bytes; raises InputError for what is none."""
+        """Add a wheel by its bytes; raises InputError if they are not a wheel."""
         try:
             project, version, _, _ = parse_wheel_filename(filename)
             text = wheel_archive(filename, content).metadata()
@@ -66,7 +66,7 @@ class MemoryIndex:
         self.add_file(project, filename, text.decode(), **{**facts, **entry})
 
     def add_file(self, project: str, filename: str, metadata: str, **entry: object) -> None:
-        """Add a file by its metadata alone; *entry* holds further keys of its page entry (PEP 691)."""
+        """Add a file by its metadata only; *entry* has further keys of its page entry (PEP 691)."""
         name = canonicalize_name(project)
         self._pages.pop(name, None)
         self.texts[filename] = metadata
@@ -86,7 +86,7 @@ class MemoryIndex:
         """Do nothing: there is nothing to wait for."""
 
     def project(self, name: NormalizedName) -> Project | None:
-        """Return the project, or None where nothing of it was added."""
+        """Return the project, or None if nothing of it was added."""
         self.asked.append(name)
         if name not in self.files:
             return None
@@ -102,34 +102,34 @@ class MemoryIndex:
         return parse_page(body, "application/json", f"{INDEX_URL}{name}/", name=name, index_url=INDEX_URL)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return that nobody else is asked."""
+        """Return that no other place is searched."""
         self.asked.append(f"{name} elsewhere")
         return Elsewhere(asked=(INDEX_URL,), others=(), unasked=())
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:
-        """Return what *file* says of itself; raises MetadataError where it cannot be used."""
+        """Return the metadata of *file*; raises MetadataError if it cannot be used."""
         self.asked.append(file.filename)
         parse = parse_metadata if file.kind == "wheel" else parse_static_metadata
         return parse(self.texts[file.filename].encode(), name=file.project, version=file.version)
 
     def direct(self, reference: Reference) -> DirectSource:
-        """Raise MetadataError: an index in memory has what was added to it."""
+        """Raise MetadataError: an index in memory has only what was added to it."""
         self.asked.append(str(reference))
         raise MetadataError("there is no such thing")
 
     def digests(self, entries: Sequence[FileEntry]) -> Mapping[str, tuple[str, int]]:
-        """Return by file name the SHA-256 and the size of each of *entries*, of its name where it has no bytes."""
+        """Return by file name the SHA-256 and the size of each of *entries*; without bytes, those of its name."""
         self.asked += [f"digest of {entry.filename}" for entry in entries]
         named = {each.filename: self.contents.get(each.filename, each.filename.encode()) for each in entries}
         return {each.filename: (hashlib.sha256(named[each.filename]).hexdigest(), each.size or 0) for each in entries}
 
     def identities(self, files: Sequence[DistributionFile]) -> Mapping[str, ArtifactIdentity | str]:
-        """Return by file name what each wheel of *files* installs, or the reason why that is not known."""
+        """Return by file name the identity of each wheel of *files*, or the reason why it is unknown."""
         return {file.filename: self._identity(file.filename) for file in files}
 
     def _identity(self, filename: str) -> ArtifactIdentity | str:
         if filename not in self.contents:
-            return "its bytes are not known"
+            return "its bytes are unknown"
         try:
             return wheel_archive(filename, self.contents[filename]).identity()
         except (RecordError, MetadataError) as error:

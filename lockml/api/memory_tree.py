@@ -1,4 +1,4 @@
-"""A `FileTree` in memory, to test against: files by path → what an inventory asks."""
+"""A `FileTree` in memory for tests: files by path."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,18 +41,18 @@ class MemoryTree:
                 self._places.setdefault("/" + "/".join(parts[:count]), PathEntry("folder"))
 
     def resolve(self, path: str) -> str:
-        """Return *path* with every link in it followed inside the tree."""
+        """Return *path* after following every link inside the tree."""
         return resolve_inside(path, self._places.get)
 
     def kind(self, path: str) -> FileKind:
-        """Say what *path* is, links followed."""
+        """Return the entry at *path*, following links."""
         place = self._places.get(self.resolve(path))
         if place is None or place.kind not in ("file", "folder"):
             return "missing"
         return "file" if place.kind == "file" else "folder"
 
     def names(self, path: str) -> tuple[str, ...]:
-        """Return the sorted names in the folder *path*, () where it is none; raises UnreadableError."""
+        """Return the sorted names in the folder *path*, () if it is not a folder; raises UnreadableError."""
         folder = self.resolve(path).rstrip("/")
         if path in self._locked:
             raise UnreadableError(path, _DENIED)
@@ -60,7 +60,7 @@ class MemoryTree:
         return tuple(sorted({name for name in inside if name and "/" not in name}))
 
     def read(self, path: str, limit: int) -> bytes | None:
-        """Return at most *limit* bytes of the file *path*, None where it is none; raises UnreadableError."""
+        """Return at most *limit* bytes of the file *path*, None if it is not a file; raises UnreadableError."""
         place = self.resolve(path)
         if place in self._locked:
             raise UnreadableError(path, _DENIED)
@@ -71,7 +71,7 @@ class MemoryTree:
         return None
 
     def entries(self, path: str) -> tuple[Entry, ...]:
-        """Return what is in the folder *path*, sorted by name, () where it is none; raises UnreadableError."""
+        """Return the entries of the folder *path*, sorted by name, () if it is not a folder; raises UnreadableError."""
         folder = self.resolve(path).rstrip("/")
         return tuple(self._entry(f"{folder}/{name}", name) for name in self.names(path))
 

@@ -1,1 +1,1 @@
-"""The command line: options into frozen settings, the stages called, the result printed, an exit code."""
+"""The command line: parse options, call the stages, print the result, return an exit code."""

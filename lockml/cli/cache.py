@@ -1,4 +1,4 @@
-"""``lockml cache``: what was kept of indexes, images and audits in; where it is, how much, and less of it, out."""
+"""``lockml cache``: show the folder and the size of the cache, and prune it."""
 
 import json
 import os
@@ -25,12 +25,12 @@ from lockml.index.cache.store import INDEX_FILE
 __all__ = ["command"]
 
 _KINDS: Final = {
-    "pages": "pages of indexes",
-    "answers": "what compile wrote, and of what",
-    "digests": "what files of images hash to",
-    "trees": "layers and images that came as streams",
-    "inventories": "what is installed in images",
-    "standing": "what indexes said of locks",
+    "pages": "index pages",
+    "answers": "results of compile",
+    "digests": "hashes of image files",
+    "trees": "layers and images that were streamed",
+    "inventories": "inventories of images",
+    "standing": "index status of locks",
 }
 _INDEX: Final = "index"
 _INDEX_FILE: Final = re.compile(r"index-\d+\.sqlite")
@@ -39,7 +39,7 @@ _FOLDER: Final = re.compile(rf"({'|'.join(_KINDS)})-\d+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CachedFile:
-    """A file of the cache: of which kind, how many bytes, and when it was last written or read."""
+    """A file of the cache: its kind, its size in bytes, and when it was last written or read."""
 
     kind: str
     path: Path
@@ -47,15 +47,15 @@ class _CachedFile:
     used: datetime
 
     def older_than(self, age: timedelta) -> bool:
-        """Say whether nobody has used it for that long."""
+        """Say whether it was unused for that long."""
         return datetime.now(UTC) - self.used > age
 
 
-@click.group("cache", short_help="Show and prune what is kept from one run to the next.")
+@click.group("cache", short_help="Show and prune the cache.")
 def command() -> None:
-    """Show and prune what is kept: pages and metadata of indexes, layers, digests and inventories of images.
+    """Show and prune the cache: index pages and metadata, and the layers, digests and inventories of images.
 
-    All of it only saves work: it can be removed at any time, also while lockml runs.
+    The cache only saves work. You can remove it at any time, even while lockml runs.
     """
 
 
@@ -63,13 +63,13 @@ def command() -> None:
     "dir",
     cls=Command,
     examples=(
-        ("lockml cache dir", "Where it is."),
-        ("lockml cache dir --cache-dir /srv/cache", "What --cache-dir makes of it."),
+        ("lockml cache dir", "Print the folder."),
+        ("lockml cache dir --cache-dir /srv/cache", "Print the folder with --cache-dir."),
     ),
 )
 @cache_folder_option
 def folder(cache_dir: Path) -> int:
-    """Print where it is."""
+    """Print the cache folder."""
     click.echo(str(cache_dir))
     return 0
 
@@ -78,14 +78,16 @@ def folder(cache_dir: Path) -> int:
     "info",
     cls=Command,
     examples=(
-        ("lockml cache info", "How much is kept of what."),
-        ("lockml cache info --format json", "The same for programs."),
+        ("lockml cache info", "Show the size of each kind."),
+        ("lockml cache info --format json", "Print it as JSON."),
     ),
 )
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
+@option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
 @cache_folder_option
 def info(form: str, cache_dir: Path) -> int:
-    """Tell how much is kept of what."""
+    """Show how much the cache holds of each kind."""
     counted: dict[str, tuple[int, int]] = {}
     for cached in _cached_files(cache_dir):
         files, size = counted.get(cached.kind, (0, 0))
@@ -96,10 +98,10 @@ def info(form: str, cache_dir: Path) -> int:
         click.echo(json.dumps(table, indent=2))
         return 0
     for kind, (files, size) in sorted(counted.items()):
-        label = _KINDS.get(kind, "metadata and RECORDs of indexes")
+        label = _KINDS.get(kind, "package metadata")
         click.echo(f"{kind:<12} {files:>6} {'file ' if files == 1 else 'files'} {size / 1e6:>10.1f} MB  {label}")
     if not counted:
-        note(f"nothing is kept in {cache_dir}")
+        note(f"{cache_dir} is empty")
     return 0
 
 
@@ -107,18 +109,18 @@ def info(form: str, cache_dir: Path) -> int:
     "prune",
     cls=Command,
     examples=(
-        ("lockml cache prune --older-than 7d", "Remove what nobody has used for a week."),
+        ("lockml cache prune --older-than 7d", "Remove what was not used for a week."),
         ("lockml cache prune --all", "Remove everything."),
     ),
 )
-@option("--older-than", metavar="AGE", default="30d", show_default=True, help="Remove what nobody has used since.")
+@option("--older-than", metavar="AGE", default="30d", show_default=True, help="Remove what was not used for this long.")
 @option("--all", "everything", is_flag=True, help="Remove everything.")
 @cache_folder_option
 def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
-    """Remove what is old, and what earlier versions of lockml kept."""
+    """Remove old entries, and those of earlier versions of lockml."""
     age = parse_duration(older_than)
     if age is None:
-        raise InputError(f"--older-than {older_than!r}", "is no length of time", hint="write 30d or 12h")
+        raise InputError(f"--older-than {older_than!r}", "is not a duration", hint="write 30d or 12h")
     cached = [each for each in _cached_files(cache_dir) if everything or _is_old(each, age)]
     _remove(cached, cache_dir)
     size = sum(each.size for each in cached) / 1e6
@@ -127,7 +129,7 @@ def prune(older_than: str, everything: bool, cache_dir: Path) -> int:
 
 
 def _is_old(cached: _CachedFile, age: timedelta) -> bool:
-    """Say whether *cached* is of no more use: unused for that long, or of a form that this lockml does not know."""
+    """Say whether *cached* can go: unused for that long, or in a format that this lockml does not know."""
     if cached.kind == _INDEX:
         return not cached.path.name.startswith(INDEX_FILE)
     return cached.path.parent.name not in _forms() or cached.older_than(age)
@@ -135,7 +137,7 @@ def _is_old(cached: _CachedFile, age: timedelta) -> bool:
 
 @cache
 def _forms() -> frozenset[str]:
-    """Return what the folders are called that this lockml keeps anything in."""
+    """Return the names of the folders that this version of lockml uses."""
     from lockml.audit.runs.lock_status import LOCK_STATUSES
     from lockml.cli.compile.result_cache import ANSWERS
     from lockml.index.cache.pages import PAGES
@@ -147,7 +149,7 @@ def _forms() -> frozenset[str]:
 
 
 def _remove(files: Sequence[_CachedFile], cache_dir: Path) -> None:
-    """Remove *files* by handles of their folders, so that no link in *cache_dir* leads elsewhere, and old folders."""
+    """Remove *files* and old folders, by handles of their folders: no link in *cache_dir* leads elsewhere."""
     for folder, inside in groupby(files, key=lambda each: each.path.parent):
         with suppress(OSError):
             led = 0 if folder == cache_dir else os.O_NOFOLLOW
@@ -159,12 +161,12 @@ def _remove(files: Sequence[_CachedFile], cache_dir: Path) -> None:
             finally:
                 os.close(handle)
         if _FOLDER.fullmatch(folder.name) and folder.name not in _forms():
-            with suppress(OSError):  # something else lies in it
+            with suppress(OSError):  # it holds something else
                 folder.rmdir()
 
 
 def _cached_files(folder: Path) -> Iterator[_CachedFile]:
-    """Yield what lockml keeps in *folder*, and nothing else that lies there."""
+    """Yield the files of lockml in *folder*, and no others."""
     for path in sorted(folder.glob("*")):
         match = _FOLDER.fullmatch(path.name)
         if _INDEX_FILE.match(path.name):

@@ -1,7 +1,7 @@
-"""An inventory and what its distributions declare in; the requirement lines that stand for them out.
+"""Requirement lines for the distributions of an inventory.
 
-What came from a folder, an archive or a repository is never looked up by its name: an index may have a project of a
-stranger's under it.
+A distribution that came from a folder, an archive or a repository is never looked up by name: the index may have a
+stranger's project of that name.
 """
 
 import re
@@ -28,7 +28,7 @@ _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
-    """A distribution that no line stands for; with *unindexed* no index may be asked for it either."""
+    """A distribution without a line; with *unindexed*, no index may be asked for it either."""
 
     name: NormalizedName
     version: str
@@ -36,13 +36,13 @@ class LeftOut(Struct, frozen=True, kw_only=True):
     unindexed: bool
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version} {self.reason}, and left out"
+        return f"skipped {self.name} {self.version}: {self.reason}"
 
 
 class InstalledProjects(Struct, frozen=True, kw_only=True):
-    """The *lines* of all projects by name, which of them are *roots*, and what is *left_out*.
+    """The *lines* of all projects by name, which of them are *roots*, and which distributions are *left_out*.
 
-    *contradictions* are requirements that the installed versions do not meet. The *tools* are locked where something
+    *contradictions* are requirements that the installed versions do not meet. The *tools* are locked only if something
     requires them.
     """
 
@@ -60,7 +60,7 @@ def describe_installed(
     excluded: Collection[NormalizedName] = (),
     unread: Collection[str] = (),
 ) -> InstalledProjects:
-    """Return what *distributions* of an environment for *target* are as requirements, without those *excluded*.
+    """Return *distributions* of an environment for *target* as requirements, without those *excluded*.
 
     *unread* are the files that could not be read.
     """
@@ -95,37 +95,37 @@ def describe_installed(
 def _left_out(
     each: InstalledDistribution, excluded: Collection[NormalizedName], unread: Collection[str]
 ) -> LeftOut | None:
-    """Return why no line stands for *each*, None where one may."""
+    """Return why *each* has no line, None if it may have one."""
     if each.name in excluded:
-        return LeftOut(name=each.name, version=each.version, reason="is excluded", unindexed=True)
+        return LeftOut(name=each.name, version=each.version, reason="excluded", unindexed=True)
     if each.owner is not None:
-        return LeftOut(name=each.name, version=each.version, reason=f"is of the {each.owner}", unindexed=False)
+        return LeftOut(name=each.name, version=each.version, reason=f"managed by the {each.owner}", unindexed=False)
     if each.editable:
-        return LeftOut(name=each.name, version=each.version, reason="is editable", unindexed=True)
+        return LeftOut(name=each.name, version=each.version, reason="editable install", unindexed=True)
     if f"{each.folder}/direct_url.json" in unread:
-        reason = "has a direct_url.json that does not say where it was installed from"
+        reason = "its direct_url.json does not say where it was installed from"
         return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
     return None
 
 
 def _line(each: InstalledDistribution) -> str | LeftOut:
-    """Return the line that stands for *each*."""
+    """Return the line for *each*."""
     if each.source is None:
         try:
             return f"{each.name}=={Version(each.version)}"
-        except ValueError:  # of a number with thousands of digits too
-            reason = "has a version that no index can have"
+        except ValueError:  # also for a number with thousands of digits
+            reason = "no index can have this version"
             return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
     address = _address(each.source)
     if address is not None:
         return f"{each.name} @ {address}"
     location = redact(each.source.url)
-    reason = f"was installed from {location}, which lockml cannot lock from here"
+    reason = f"installed from {location}, which lockml cannot reach from here"
     return LeftOut(name=each.name, version=each.version, reason=reason, unindexed=True)
 
 
 def _address(source: DirectUrl) -> str | None:
-    """Return the direct reference to *source* (PEP 440, 610), None where nobody else can have it from there."""
+    """Return the direct reference to *source* (PEP 440, 610), None if no other machine can get it from there."""
     url = encode_url(redact(source.url).partition("#")[0])
     inside = f"subdirectory={quote(source.subdirectory)}" if source.subdirectory else ""
     if source.vcs or source.commit:
@@ -148,7 +148,7 @@ def _address(source: DirectUrl) -> str | None:
 def _requirements(
     declared: Mapping[NormalizedName, Declared], target: Target
 ) -> dict[NormalizedName, tuple[Requirement, ...]]:
-    """Return what each project requires on *target*, also for the extras that others ask of it."""
+    """Return what each project requires on *target*, including the extras that others ask for."""
     extras: dict[NormalizedName, set[str]] = {name: {""} for name in declared}
     needs: dict[NormalizedName, tuple[Requirement, ...]] = {}
     waiting = list(declared)
@@ -170,7 +170,7 @@ def _applies(requirement: Requirement, target: Target, extra: str) -> bool:
     marker = requirement.marker
     try:
         return marker is None or marker.evaluate({**target.environment, "extra": extra})
-    except ValueError:  # what it compares cannot be
+    except ValueError:  # it compares what cannot be compared
         return False
 
 
@@ -189,7 +189,7 @@ def _contradictions(
 def _contradiction(
     parent: InstalledDistribution, required: Requirement, found: Mapping[NormalizedName, InstalledDistribution]
 ) -> str:
-    """Return how what is *found* does not meet what *parent* has *required*, "" where it does."""
+    """Return how *found* does not meet what *parent* *required*, "" if it does."""
     installed = found.get(canonicalize_name(required.name))
     if installed is None:
         return ""
@@ -200,13 +200,13 @@ def _contradiction(
     if met:
         return ""
     wanted = f"{required.name}{','.join(sorted(map(str, required.specifier)))}"
-    return f"{parent.name} {parent.version} requires {wanted}, and {installed.version} is installed"
+    return f"{parent.name} {parent.version} requires {wanted}, but {installed.version} is installed"
 
 
 def _roots(
     declared: Mapping[NormalizedName, Declared], needs: Mapping[NormalizedName, Iterable[Requirement]]
 ) -> tuple[NormalizedName, ...]:
-    """Return what somebody asked for: what is noted so, what nothing else requires, and one of each circle."""
+    """Return what was requested: what is marked so, what nothing else requires, and one project of each circle."""
     required = {canonicalize_name(each.name) for name, many in needs.items() for each in many if each.name != name} - {
         name for name, each in declared.items() if each.requested
     }

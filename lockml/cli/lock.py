@@ -1,4 +1,4 @@
-"""``lockml lock --from``: a subject in; a lock of what is installed in it out, for the target that it is."""
+"""``lockml lock --from``: lock what is installed in a subject, for its Python and platform."""
 
 import hashlib
 import re
@@ -43,38 +43,45 @@ _LOCK_HEAD: Final = re.compile(rb'^created-by = "lockml"$', re.MULTILINE)
 
 @declare(
     "lock",
-    short_help="Start a lock from an image, a container or a folder that exists.",
+    short_help="Start a lock from an existing image, container or folder.",
     examples=(
-        ("lockml lock --from container:trainer", "Lock what runs, for its own Python and platform."),
-        ("lockml lock --from image:train:7 --exclude mypkg", "An image, without your own project."),
-        ("lockml lock --from freeze:frozen.txt --python 3.11", "What `pip freeze` printed on another machine."),
+        ("lockml lock --from container:trainer", "Lock a running container for its Python and platform."),
+        ("lockml lock --from image:train:7 --exclude mypkg", "Lock an image, without your own project."),
+        ("lockml lock --from freeze:frozen.txt --python 3.11", "Lock the output of `pip freeze` from another machine."),
     ),
 )
-@option("--from", "subject", metavar="KIND:NAME", required=True, help="As image:train:1 or freeze:FILE.")
-@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
-@option("--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="Where the pins go.")
-@option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
-@option("--as-is", is_flag=True, help="Lock exactly what is installed, also where it contradicts itself.")
-@option("-o", "--output", default="requirements.txt", show_default=True, help="The requirements file.")
-@option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
-@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
-@option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
-@option("--allow-build", multiple=True, metavar="NAME", help="Build this project to learn what it needs.")
-@option("--python", metavar="VERSION", show_default="this one", help="The Python that a list is of, with freeze: only.")
+@option("--from", "subject", metavar="KIND:NAME", required=True, help="Subject, such as image:train:1 or freeze:FILE.")
+@option("--environment", metavar="PREFIX", show_default="that of its python command", help="Python environment to use.")
+@option(
+    "--input", "source", metavar="FILE", default="requirements.in", show_default=True, help="File to write the pins to."
+)
+@option("--exclude", multiple=True, metavar="NAME", help="Exclude this project, even if others require it.")
+@option("--as-is", is_flag=True, help="Lock exactly what is installed, even if packages contradict each other.")
+@option("-o", "--output", default="requirements.txt", show_default=True, help="Requirements file to write.")
+@option("--lock", default="pylock.toml", show_default=True, help="Lock file (PEP 751) to write.")
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="Package index.")
+@option("--extra-index-url", multiple=True, metavar="URL", help="Index to search before --index-url.")
+@option(
+    "--allow-build",
+    multiple=True,
+    metavar="NAME",
+    help="Allow running the build backend of this project to find its dependencies.",
+)
+@option("--python", metavar="VERSION", show_default="this one", help="Python of the list, with freeze: only.")
 @option(
     "--platform",
     metavar="OS/ARCH",
     show_default="linux/amd64; this machine's with freeze:",
-    help="Which of several images, or what a list is of.",
+    help="Which image of a multi-platform one to use, or the platform of a list.",
 )
-@option("--libc", metavar="LIBC", show_default="this machine's", help="The C library there, with freeze: only.")
+@option("--libc", metavar="LIBC", show_default="this machine's", help="C library of the list, with freeze: only.")
 def command(subject: str, source: str, **options: Any) -> int:
-    """Write down what was asked for in a subject as exact pins, and lock all that is installed for its Python.
+    """Write the requested packages of a subject as exact pins, and lock everything that is installed there.
 
-    What came from a repository or an address stands there as that. What came from a folder or a file of the subject, is
-    editable or of the system is left out, and no index is asked for it. A list of `pip freeze` or `pip inspect` is for
-    this machine, or for --python, --platform and --libc. Loosen the pins in the input file to ranges later, and compile
-    it as any other. Run again, it replaces only files that it wrote itself.
+    Packages from a repository or a URL keep that source. Packages from a folder or a file of the subject, editable
+    installs and system packages are skipped, and no index is asked for them. A list from `pip freeze` or `pip inspect`
+    is locked for this machine, or for --python, --platform and --libc. Later, loosen the pins in the input file to
+    ranges and compile it. Run again, the command replaces only files that it wrote itself.
     """
     _require_replaceable(source, options["output"], options["lock"])
     excluded = frozenset(map(canonicalize_name, options["exclude"]))
@@ -86,7 +93,7 @@ def command(subject: str, source: str, **options: Any) -> int:
         warn(str(each))
     _tell_contradictions(found, as_is=options["as_is"])
     names = tuple(found.lines) if options["as_is"] else found.roots
-    head = f"{subject}`, of what {seen.prefix} had"
+    head = f"{subject}`: the packages in {seen.prefix}"
     write_files({source: _text(head, [found.lines[name] for name in names], found)})
     excludes = list(dict.fromkeys([*sorted(excluded), *(each.name for each in found.left_out if each.unindexed)]))
     note(f"Wrote {len(names)} pins to {source}; from now on: {_next_command(source, image_target, excludes, options)}")
@@ -103,7 +110,7 @@ def command(subject: str, source: str, **options: Any) -> int:
 
 
 class _Seen(Struct, frozen=True, kw_only=True):
-    """What is in a subject at *prefix*, what of it its metadata declares, and the files that could not be read."""
+    """The packages of a subject at *prefix*, what their metadata declares, and the files that could not be read."""
 
     prefix: str
     target: Target
@@ -116,7 +123,7 @@ def _installed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
     """Return what is installed in a subject; raises InputError, UnreachableError."""
     of_list = [name for name in ("python", "libc") if options[name]]
     if of_list:
-        raise InputError(f"--{of_list[0]}", "goes with freeze:FILE; a subject has its own", hint="leave it out")
+        raise InputError(f"--{of_list[0]}", "needs freeze:FILE; any other subject has its own", hint="remove it")
     platform = options["platform"] or _USUAL_PLATFORM
     with (
         progress_line() as progress,
@@ -137,20 +144,22 @@ def _installed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
 
 
 def _listed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
-    """Return what a list of pip says; raises InputError."""
+    """Return the packages that a list of pip names; raises InputError."""
     from lockml.cli.compile.notes import print_notes
     from lockml.cli.compile.targets import choose_targets
     from lockml.inventory.pip_freeze import located, parse_frozen
 
     if options["environment"]:
-        raise InputError("--environment", "does not go with freeze:FILE, which is of one", hint="leave it out")
+        raise InputError(
+            "--environment", "cannot be used with freeze:FILE, which lists one environment", hint="remove it"
+        )
     inventory = parse_frozen(read_file(asked.name, hint="write it with `pip freeze`"), asked.name)
     names = Counter(each.name for each in inventory.environment.distributions)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:
-        raise InputError(asked.name, f"lists {twice} more than once", hint="leave the line in that is installed")
+        raise InputError(asked.name, f"lists {twice} more than once", hint="keep only the line that is installed")
     for problem in inventory.problems:
-        warn(f"{problem.path}: {problem.reason}, and left out")
+        warn(f"skipped {problem.path}: {problem.reason}")
     python = options["python"] or inventory.environment.python or None
     named = TargetOptions(base_image=None, python=python, platform=options["platform"], libc=options["libc"], target=())
     chosen = choose_targets(named, None)
@@ -164,7 +173,7 @@ def _listed(asked: SubjectName, options: Mapping[str, Any]) -> _Seen:
 
 
 def _words(target: Target) -> EnvironmentTarget:
-    """Return *target* as options of compile name it."""
+    """Return *target* as options of compile."""
     return EnvironmentTarget(
         python=target.python_text,
         platform=str(target.platform),
@@ -173,22 +182,22 @@ def _words(target: Target) -> EnvironmentTarget:
 
 
 def _require_replaceable(source: str, output: str, lock: str) -> None:
-    """Raise InputError for a file that would be replaced and that lockml did not write, or somebody has edited."""
+    """Raise InputError if a file to replace was not written by lockml, or was edited since."""
     for name, own in ((source, _is_own_input), (output, _is_own_output), (lock, _is_own_lock)):
         if name != "-" and Path(name).is_file() and Path(name).stat().st_size:
             problem = own(read_file(name))
             if problem:
                 option_name = {source: "--input", output: "-o"}.get(name, "--lock")
-                raise InputError(name, f"is already there, and {problem}", hint=f"name another file with {option_name}")
+                raise InputError(name, f"already exists, and {problem}", hint=f"name another file with {option_name}")
 
 
 def _is_own_input(content: bytes) -> str:
-    """Return why *content* is not what this command wrote, "" where it is."""
+    """Return why *content* is not what this command wrote, "" if it is."""
     head, _, rest = content.decode("utf-8", "replace").partition("\n")
     match = _HEAD_LINE.fullmatch(head)
     if match is None:
         return "`lockml lock` did not write it"
-    return "" if match[1] == _digest(rest) else "was changed since `lockml lock` wrote it"
+    return "" if match[1] == _digest(rest) else "it was changed since `lockml lock` wrote it"
 
 
 def _is_own_output(content: bytes) -> str:
@@ -204,18 +213,18 @@ def _digest(text: str) -> str:
 
 
 def _text(head: str, lines: Sequence[str], found: InstalledProjects) -> str:
-    """Return the input file: a head by which it is known again, the pins, and what is left out as comments."""
+    """Return the input file: a head to recognize it by, the pins, and comments on what was skipped."""
     left_out = [f"# {escape(str(each))}" for each in found.left_out if each.unindexed]
     body = "".join(f"{line}\n" for line in (*lines, *left_out))
     return f"{_HEAD}{escape(head)}; sha256 {_digest(body)}.\n{body}"
 
 
 def _tell_contradictions(found: InstalledProjects, *, as_is: bool) -> None:
-    """Warn of what contradicts itself, or raise NoResolutionError where that may not be."""
+    """Warn of contradictions, or raise NoResolutionError if they are not allowed."""
     if found.contradictions and not as_is:
-        lines = ["what is installed contradicts itself", *(f"  {each}" for each in found.contradictions)]
+        lines = ["the installed packages contradict each other", *(f"  {each}" for each in found.contradictions)]
         raise NoResolutionError(
-            "\n".join(map(escape, lines)), hint="lock exactly this with --as-is, or leave projects out with --exclude"
+            "\n".join(map(escape, lines)), hint="lock them anyway with --as-is, or exclude projects with --exclude"
         )
     for each in found.contradictions:
         warn(each)
@@ -234,7 +243,7 @@ def _next_command(
 
 
 def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str, Any]) -> CompileOptions:
-    """Return what compile is told of *source*: *given*, else what its own configuration and variables say."""
+    """Return the options to compile *source* with: *given*, else those of its configuration and variables."""
     options = configured_compile_options()
     indexes, policy = options.indexes, options.policy
     return CompileOptions(
@@ -250,7 +259,7 @@ def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str,
             allow_build=given["allow_build"] or policy.allow_build,
             exclude=(*policy.exclude, *given["exclude"]),
             prefer=(*given["prefer"], *policy.prefer),
-            upgrade=True,  # what is there counts, not what an earlier lock had
+            upgrade=True,  # what is installed counts, not what an earlier lock had
             as_is=given["as_is"],
         ),
         output=options.output._replace(output=given["output"], lock=given["lock"], check=False),
@@ -258,7 +267,7 @@ def _compile_options(source: str, target: EnvironmentTarget, given: Mapping[str,
 
 
 def _tell_differences(found: InstalledProjects, lock: str) -> None:
-    """Warn where the lock that was written has something else than what is installed."""
+    """Warn if the written lock differs from what is installed."""
     if lock == "-":
         return
     locked: dict[NormalizedName, str] = {}
@@ -274,9 +283,9 @@ def _differences(
 ) -> Iterator[str]:
     for name, line in lines.items():
         if name not in locked:
-            yield f"{line} is installed and not locked: nothing that is locked needs it"
+            yield f"{line} is installed but not locked: no locked package needs it"
         elif " @ " not in line and line != f"{name}{locked[name]}":
-            yield f"{line} is installed, and {name}{locked[name]} is locked"
+            yield f"{line} is installed, but {name}{locked[name]} is locked"
     for name in sorted(locked.keys() - lines.keys()):
-        reason = "is left out above" if name in left_out else "is not installed"
+        reason = "was skipped above" if name in left_out else "is not installed"
         yield f"{name}{locked[name]} is locked, as something needs it, and {reason}"

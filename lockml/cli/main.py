@@ -1,7 +1,7 @@
-"""The command ``lockml``: finds the subcommand, runs it, turns errors into one clear message and an exit code.
+"""The command ``lockml``: run the subcommand, and turn errors into one clear message and an exit code.
 
-Exit codes: 0 in order, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 not reachable or
-incomplete, 70 a defect of lockml.
+Exit codes: 0 success, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 unreachable or
+incomplete, 70 internal error.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main"]
 
 _DEBUG: Final = "LOCKML_DEBUG"
-_COMPLETE: Final = "_LOCKML_COMPLETE"  # by it a shell asks for words
+_COMPLETE: Final = "_LOCKML_COMPLETE"  # set by a shell that asks for completions
 _DEFECT: Final = 70  # EX_SOFTWARE of sysexits.h
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # said of a write, no defect
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # errors of a write, no defect
 
 _MODULES: Final = {
     "adopt": "adopt.command",
@@ -51,27 +51,27 @@ _MODULES: Final = {
     "why": "inspect.why",
 }
 _COMMANDS: Final = {
-    "adopt": "Make a lock that proves bytes of another tool's lock.",
-    "audit": "Look at a fleet on a schedule, remember, show and alert.",
-    "cache": "Show and prune what is kept from one run to the next.",
-    "check": "Tell how a container, an image or a folder differs from the lock.",
-    "compile": "Pin ranged requirements for a target: a lock and a requirements.txt.",
-    "completion": "Print what makes a shell complete lockml.",
-    "diff": "Tell what changed between two locks, also of git revisions.",
-    "dockerfile": "Write Docker files for the lock, lint and fix those that exist.",
+    "adopt": "Turn the lock of another tool into a lock that proves installed bytes.",
+    "audit": "Check a fleet on a schedule, and report changes.",
+    "cache": "Show and prune the cache.",
+    "check": "Compare a container, image or folder with the lock.",
+    "compile": "Pin requirements for a target: write a lock and a requirements.txt.",
+    "completion": "Print the completion script of a shell.",
+    "diff": "Compare two locks, two git revisions of a lock, or two images.",
+    "dockerfile": "Write Docker files for the lock; lint and fix existing ones.",
     "init": "Set up a folder: lock, Dockerfile, compose file, CI job, settings.",
-    "inventory": "Tell what is installed in a container, an image or a folder.",
-    "lock": "Start a lock from an image, a container or a folder that exists.",
+    "inventory": "List what is installed in a container, image or folder.",
+    "lock": "Start a lock from an existing image, container or folder.",
     "man": "Write the manual pages.",
-    "outdated": "Tell which pins have newer releases, and what holds them back.",
-    "record": "Put what an image built into the lock, so that check proves it.",
+    "outdated": "List pins with newer releases, and what holds them back.",
+    "record": "Record in the lock what an image built, so that check can prove it.",
     "tree": "Show the packages of a lock as a tree.",
-    "verify": "Fetch every wheel of a lock once and hold the lock against its bytes.",
-    "why": "Tell which requirements lead to a package.",
+    "verify": "Download every wheel of a lock once and compare it with the lock.",
+    "why": "Show which requirements lead to a package.",
 }
 
 
-_ALIASES: Final = {  # what other tools call it
+_ALIASES: Final = {  # names in other tools
     "diagnose": "check",
     "export": "compile",
     "freeze": "inventory",
@@ -86,7 +86,7 @@ _ALIASES: Final = {  # what other tools call it
 
 
 def _debug(wanted: bool) -> None:
-    """Say it to this process and to those that it starts."""
+    """Set it for this process and those that it starts."""
     if wanted:
         os.environ[_DEBUG] = "1"
     else:
@@ -94,7 +94,7 @@ def _debug(wanted: bool) -> None:
 
 
 class _Lazy(click.Group):
-    """Imports a subcommand only when it runs, so that --help and --version stay quick."""
+    """A group that imports a subcommand only when it runs, so that --help and --version stay quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted(_COMMANDS)
@@ -102,7 +102,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; one that there is not is told with the nearest that there is."""
+        """Find the command; raise UsageError with the nearest name for an unknown one."""
         name = args[0] if args else ""
         if name and not name.startswith("-") and name not in _COMMANDS:
             import difflib  # not for --version
@@ -114,7 +114,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        gc.disable()  # loading makes no circles to look for, which would take a twentieth of a short check
+        gc.disable()  # loading makes no garbage cycles; looking for some would take a twentieth of a short check
         command: click.Command = importlib.import_module(f"lockml.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         gc.enable()
         from lockml.cli.common.options import name_variables  # not for --version
@@ -125,7 +125,7 @@ class _Lazy(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Propose commands without loading them; options once one is begun."""
+        """Propose commands without loading them, and options after a hyphen."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
         return [completion_item(name, text) for name, text in sorted(_COMMANDS.items()) if name.startswith(incomplete)]
@@ -138,8 +138,8 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
-    "70 a defect of lockml.",
+    epilog="Exit codes: 0 success, 1 drift, 2 wrong usage or input, 3 no resolution, 4 unreachable or incomplete, "
+    "70 internal error.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="lockml", message="%(prog)s %(version)s")
 @click.option(
@@ -149,19 +149,19 @@ class _Lazy(click.Group):
     show_envvar=True,
     expose_value=False,
     callback=lambda _, __, debug: _debug(debug),
-    help="Print the traceback of a defect of lockml.",
+    help="Print the traceback of an internal error.",
 )
 def cli() -> None:
-    """Lock the Python environment of an ML container, and prove that it still is what was locked."""
+    """Lock the Python environment of an ML container, and prove that it still matches the lock."""
 
 
 cli.params += loudness_options()
 
 
 def main() -> None:
-    """Run the command line and leave the process with the exit code of the contract."""
+    """Run the command line and exit with the documented exit code."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed before we began
+        if getattr(sys, name) is None:  # closed before lockml started
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -174,16 +174,16 @@ def main() -> None:
     else:
         code = _run()
     words = (word for word in sys.argv[1:] if not word.startswith("-"))
-    if next(words, None) == "audit":  # it may have threads and processes to end
+    if next(words, None) == "audit":  # may have threads and processes to end
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # a stream that nobody reads any more
+        with contextlib.suppress(OSError, ValueError):  # a stream without a reader
             stream.flush()
-    os._exit(code)  # all is written: taking every object apart would take a sixth of the time of a compile
+    os._exit(code)  # all is written; freeing every object would take a sixth of the time of a compile
 
 
 def _run() -> int:
-    """Run the command line, tell what went wrong, and return the exit code."""
+    """Run the command line, print any error, and return the exit code."""
     code: object = 0
     try:
         code = cli.main(standalone_mode=False)
@@ -202,7 +202,7 @@ def _run() -> int:
         tell_error(error)
         code = error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing more to say, and nobody to say it to
+        sys.stderr.close()  # the reader of the output has gone: nothing more to print
         code = 141
     except Exception as error:
         code = _tell_defect(error)
@@ -210,21 +210,19 @@ def _run() -> int:
 
 
 def _tell_usage(error: click.UsageError) -> int:
-    """Tell what was wrong with the command line, and return the exit code."""
+    """Print what is wrong with the command line, and return the exit code."""
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         error.show()  # the help itself
         return InputError.exit_code
     path = error.ctx.command_path if error.ctx is not None else "lockml"
-    tell_error(InputError(path, error.format_message().rstrip("."), hint=f"`{path} --help` shows how it is used"))
+    tell_error(InputError(path, error.format_message().rstrip("."), hint=f"run `{path} --help` for usage"))
     return InputError.exit_code
 
 
 def _tell_defect(error: Exception) -> int:
-    """Tell that lockml broke off, with the traceback where it is asked for, and return the exit code."""
-    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a person names a file so
-        tell_error(
-            InputError(f"{str(error.filename)[:40]}…", "is too long for the name of a file", hint="give a shorter one")
-        )
+    """Print an internal error, with its traceback if the user wants it, and return the exit code."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # only a user gives such a name
+        tell_error(InputError(f"{str(error.filename)[:40]}…", "is too long for a file name", hint="use a shorter one"))
         return InputError.exit_code
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         tell_error(UnreachableError(str(error.filename or "the output"), f"cannot be written ({error.strerror})"))
@@ -237,5 +235,5 @@ def _tell_defect(error: Exception) -> int:
         lines = redact("".join(traceback.format_exception(error))).splitlines()
         click.echo("\n".join(map(escape, lines)), err=True)
         advice = "please report it with this traceback"
-    tell_error(LockmlError("lockml", f"broke off by a defect of its own ({reason}); {advice}"))
+    tell_error(LockmlError("lockml", f"internal error ({reason}); {advice}"))
     return _DEFECT

@@ -1,1 +1,1 @@
-"""Words that every stage uses: errors, targets, identities, references, and small helpers."""
+"""What every stage uses: errors, targets, identities, references, and small helpers."""

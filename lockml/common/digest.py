@@ -1,7 +1,7 @@
-"""Artifact identity: the rows of a wheel's or an installed RECORD in, one digest of what the wheel installs out.
+"""Compute the artifact identity: one digest of what a wheel installs, from its RECORD or the installed one.
 
 RECORD: PEP 376, PEP 427 and the binary distribution format; installed projects: PEP 627. An installer keeps no hash
-of the wheel but copies its RECORD rows, so the digest of the rows that no installer changes tells which wheel it was.
+of the wheel but copies its RECORD rows, so the digest of the rows that no installer changes identifies the wheel.
 """
 
 import base64
@@ -41,10 +41,10 @@ INSTALLER_FILES = frozenset(
         "uv_cache.json",
         "uv_build.json",
         "provenance_url.json",
-        "REFER_TO",  # of PDM, where it installs from its cache
+        "REFER_TO",  # PDM, when it installs from its cache
     ]
 )
-"""Files directly in a dist-info that installers add, change or leave out; none of them is code."""
+"""Files directly in a dist-info that installers add, change or omit; none of them is code."""
 
 _LONGEST_SHOWN = 200  # characters of a path
 _USUAL_LENGTH = len("sha256=") + 43
@@ -55,17 +55,17 @@ _DATA_FOLDERS = ("bin/", "share/", "etc/", "include/", "man/", "var/")
 _UPS = re.compile(r"(?:\.\./)+")
 _LIBRARY = re.compile(r"(?:^|/)lib(?:64)?/(?P<rest>python3(?:\.\d+t?)?/(?:site|dist)-packages)$")
 _WHEEL_LIBRARY = re.compile(r"lib(?:64)?/python\d+\.\d+t?/(?:site|dist)-packages/")
-# What two readers could take for different places: what no terminal shows, and no plain name between two slashes.
+# What two readers could resolve differently: invisible characters, and names between slashes that are not plain.
 _ODD_CHARACTER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\\]")
 _ODD_NAMES = ("//", "/./", "/../", "/<")
-_COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-[12])?\.pyc$")  # a name that Python looks for in __pycache__ alone
+_COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-[12])?\.pyc$")  # a name that Python only looks for in __pycache__
 _HEADERS = re.compile(r"include/(?:site/)?python\d+(?:\.\d+)?t?/[^/]+/")
 
 
 class RecordError(ValueError):
     """A RECORD that cannot serve as proof; the text says why.
 
-    Internal: never reaches the user; who reads a RECORD makes a reason of it why nothing is proven.
+    Internal: never reaches the user; readers of a RECORD turn it into the reason why nothing is proven.
     """
 
 
@@ -80,9 +80,9 @@ class RecordRow(NamedTuple):
 class ArtifactIdentity(Struct, frozen=True, kw_only=True):
     """What a wheel installs: *digest* is the hexadecimal SHA-256 of its canonical RECORD.
 
-    *scripts* are the names of its own scripts; of those, *rewritten* get a new first line at install and count by name
-    only: it has the hash that each has in the wheel, as RECORD writes it. *verified* says whether the whole wheel was
-    hashed against the lock, or the RECORD alone was read.
+    *scripts* are the names of its own scripts; installers rewrite the first line of those in *rewritten*, which
+    count by name only: it has the hash of each in the wheel, as RECORD writes it. *verified* says whether the
+    entire wheel was hashed and compared with the lock, or only its RECORD was read.
     """
 
     digest: str
@@ -92,7 +92,7 @@ class ArtifactIdentity(Struct, frozen=True, kw_only=True):
 
 
 def parse_record(text: str) -> tuple[RecordRow, ...]:
-    """Return the rows of a RECORD; raises RecordError for what is no table of three columns."""
+    """Return the rows of a RECORD; raises RecordError if it is not a table of three columns."""
     rows = _unquoted_rows(text) if '"' not in text else quoted_rows(text)
     for number, row in enumerate(rows, 1):
         if len(row) != 3 or not row[0]:
@@ -101,13 +101,13 @@ def parse_record(text: str) -> tuple[RecordRow, ...]:
 
 
 def _unquoted_rows(text: str) -> list[list[str]]:
-    """Return the rows of a RECORD without quotes, as nearly all are: a fast path of `quoted_rows`."""
+    """Return the rows of a RECORD without quotes, as nearly all are: a fast path for `quoted_rows`."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return [line.split(",") for line in lines if line]
 
 
 def quoted_rows(text: str) -> list[list[str]]:
-    """Return the rows of any RECORD; raises RecordError for what is no CSV file."""
+    """Return the rows of any RECORD; raises RecordError if it is not a CSV file."""
     try:
         return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error as error:
@@ -120,13 +120,13 @@ def identify_wheel(
     """Return the identity of the wheel whose RECORD has *rows*.
 
     *dist_info* is the name of its ``NAME-VERSION.dist-info`` folder, *rewritten* the names of its scripts that begin
-    with ``#!python``. Raises RecordError where a file has no hash, for then installers write hashes of their own, and
-    for a path that two readers could take for different ones.
+    with ``#!python``. Raises RecordError if a file has no hash, as installers then write their own, and for a
+    path that two readers could resolve differently.
     """
     rows = tuple(rows)
     _require_plain(rows)
     if any(row.path[0] == "." and _UPS.match(row.path) for row in rows):
-        raise RecordError("it lists files outside of the wheel")
+        raise RecordError("it lists files outside the wheel")
     named = [(_wheel_path(row.path), row) for row in rows]
     scripts = sorted({path.removeprefix("<scripts>/") for path, _ in named if path.startswith("<scripts>/")})
     digest = _digest(canonical_lines(named, dist_info, scripts=scripts, rewritten=rewritten))
@@ -155,12 +155,12 @@ def installed_digest(
 ) -> str:
     """Return the digest of an installed RECORD, to compare with the identity of the wheel that has these *scripts*.
 
-    *site_folder* is the library folder that its paths are relative to, one that is three below its prefix where it does
-    not matter; *flat* reads ``bin`` and ``share`` in it as the
-    places of scripts and data, which is how uv fills a target folder. Rows that installers add are left out: those
-    of `INSTALLER_FILES`, of modules in ``__pycache__``, of scripts that are not the wheel's own, and virtualenv's
-    empty marker. What is left out here proves nothing of the file. Raises RecordError where no row is left, where
-    any other row has no hash, and for a path that two readers could take for different ones.
+    *site_folder* is the library folder that its paths are relative to; any folder three levels below its prefix will do
+    if it does not matter. *flat* reads ``bin`` and ``share`` in it as the places of scripts and data, as uv fills a
+    target folder. Rows that installers add are skipped: those of `INSTALLER_FILES`, of modules in ``__pycache__``, of
+    scripts that are not the wheel's own, and virtualenv's empty marker. Skipped rows prove nothing about their files.
+    Raises RecordError if no row remains, if any other row has no hash, and for a path that two readers could resolve
+    differently.
     """
     rows = tuple(rows)
     _require_plain(rows)
@@ -170,9 +170,9 @@ def installed_digest(
 
 
 class _Layout(Struct, frozen=True):
-    """How paths lead out of a library folder: after one of *ups* to its prefix, where it is one of *libraries*.
+    """How paths lead outside a library folder: one of *ups* leads to its prefix, where it is one of *libraries*.
 
-    *data* are the folders in it that are no packages.
+    *data* are the folders in it that are not packages.
     """
 
     ups: tuple[str, ...]
@@ -182,7 +182,7 @@ class _Layout(Struct, frozen=True):
     @classmethod
     def of(cls, site_folder: str, *, flat: bool) -> "_Layout":
         library = _LIBRARY.search(site_folder)
-        if library is None:  # pip moves its scheme there, whose scripts are two up; others copy a library folder
+        if library is None:  # pip moves its scheme there, with scripts two levels up; others copy a library folder
             return cls(("../../", "../../../"), data=_DATA_FOLDERS if flat else ())
         return cls(("../../../",), (f"lib/{library['rest']}/", f"lib64/{library['rest']}/"))
 
@@ -195,9 +195,9 @@ class _Layout(Struct, frozen=True):
             return path
         inside = path[ups.end() :]
         if ups[0] not in self.ups:
-            raise RecordError(f"{_shown(path)} leads out of the environment")
+            raise RecordError(f"{_shown(path)} leads outside the environment")
         for library in self.libraries:
-            if inside.startswith(library):  # the other one of lib and lib64
+            if inside.startswith(library):  # lib for lib64, or the reverse
                 return inside.removeprefix(library)
         return _in_prefix(inside)
 
@@ -211,7 +211,7 @@ def _require_plain(rows: Iterable[RecordRow]) -> None:
 
 
 def are_plain(paths: Sequence[str]) -> bool:
-    """Return whether all of *paths* are plain: a fast path of `is_plain`, with one search for them all."""
+    """Return whether all of *paths* are plain: a fast path for `is_plain`, with one search for all."""
     joined = "\n".join(paths)
     if joined.count("\n") != max(len(paths) - 1, 0):
         return False
@@ -220,7 +220,7 @@ def are_plain(paths: Sequence[str]) -> bool:
 
 
 def is_plain(path: str) -> bool:
-    """Return whether every reader takes *path* for the same one."""
+    """Return whether every reader resolves *path* in the same way."""
     names = path.split("/")
     odd = any(name in ("", ".", "..") or name.startswith("<") for name in names)
     return not odd and "\n" not in path and _ODD_CHARACTER.search(path) is None
@@ -234,7 +234,7 @@ def canonical_lines(
     rewritten: Collection[str],
     installed: bool = False,
 ) -> Iterator[str]:
-    """Yield the line of each row that counts, by a fast path of `canonical_line` for nearly all of them."""
+    """Yield the line of each row that counts, by a fast path for `canonical_line` for nearly all of them."""
     for path, row in named:
         if path.endswith(".pyc") and _is_cached(path):
             continue
@@ -260,7 +260,7 @@ def canonical_line(
     rewritten: Collection[str],
     installed: bool = False,
 ) -> str | None:
-    """Return the line of a *row*, whose file belongs at *path*; None where an installer may write it otherwise.
+    """Return the line of a *row*, whose file belongs at *path*; None if an installer may write it differently.
 
     Raises RecordError for a file of the wheel that has no hash.
     """
@@ -284,7 +284,7 @@ def canonical_line(
 
 
 def _in_base64(digest: str) -> str:
-    """Return a hexadecimal digest as RECORD should have it: some installers write those of 2016 anew, others do not."""
+    """Return a hexadecimal digest as RECORD should have it: some installers convert those of 2016, others do not."""
     algorithm, _, text = digest.partition("=")
     if len(text) != _HEXADECIMAL_LENGTHS.get(algorithm) or _HEXADECIMAL.fullmatch(text) is None:
         return digest
@@ -296,12 +296,12 @@ def _is_cached(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     if not name.endswith(".pyc"):
         return name == "__pycache__"
-    # virtualenv leaves that folder out
+    # virtualenv omits that folder
     return folder.endswith("/__pycache__") or folder == "__pycache__" or _COMPILED.search(name) is not None
 
 
 def _is_mark(folder: str, name: str, row: RecordRow) -> bool:
-    """Return whether a row is of what virtualenv and pex note of their own work, which is no code."""
+    """Return whether a row belongs to the notes of virtualenv and pex about their own work, which are not code."""
     mark = not folder and name.endswith(".virtualenv") and not row.digest
     return mark or (folder.endswith(".pex-info") and "/" not in folder and name == "original-whl-info.json")
 
@@ -326,7 +326,7 @@ def _wheel_path(path: str) -> str:
 
 def _in_prefix(path: str) -> str:
     library = _WHEEL_LIBRARY.match(path)
-    if library:  # the other one of lib and lib64
+    if library:  # lib for lib64, or the reverse
         return path[library.end() :]
     for folder in _SCRIPT_FOLDERS:
         if path.startswith(folder):
@@ -336,5 +336,5 @@ def _in_prefix(path: str) -> str:
 
 
 def _shown(path: str) -> str:
-    """Return *path* as text to show, which a lock may hold: the beginning of a long one."""
+    """Return *path* as text to show or to write to a lock, shortened if it is long."""
     return repr(path) if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]!r}…"

@@ -1,4 +1,4 @@
-"""Foreign text in, text that is safe to show out: control characters escaped, secrets in URLs removed."""
+"""Make foreign text safe to show: escape control characters and remove secrets in URLs."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 __all__ = ["escape", "inert", "redact", "shell_words"]
 
 # C0 and C1 controls, line and paragraph separators, and characters that reorder or hide text: bidi, zero width, tags;
-# and what no XML may have (XML 1.0, 2.2).
+# and characters that XML forbids (XML 1.0, 2.2).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
@@ -18,7 +18,7 @@ _SECRET_WORDS = (
     *("token", "secret", "passw", "signature", "credential", "session"),
     *("apikey", "accesskey", "authkey", "privatekey", "authorization"),
 )
-_URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://(?:[^\s'\"<>]|'(?=[^\s'\"<>/]{0,300}@))+"  # compiled when there is one
+_URL = r"(?i)\b[a-z][a-z0-9+.-]{0,30}://(?:[^\s'\"<>]|'(?=[^\s'\"<>/]{0,300}@))+"  # compiled on first use
 
 
 def escape(text: str) -> str:
@@ -27,23 +27,23 @@ def escape(text: str) -> str:
 
 
 def inert(text: str) -> str:
-    """Return foreign *text* without the backticks that make a command of what a sentence has between them."""
+    """Return foreign *text* without backticks, which would mark a command in a sentence."""
     return text.replace("`", r"\x60")
 
 
 def shell_words(*texts: str) -> str | None:
-    """Return foreign *texts* as words of a shell; None where what a report shows of one would be another word."""
+    """Return foreign *texts* as shell words; None if a report would show one of them as a different word."""
     if any("`" in text or "   " in text or escape(text) != text for text in texts):
         return None
     return shlex.join(texts)
 
 
 def redact(text: str) -> str:
-    """Take logins, and values of parameters that are named as secrets are, out of every URL within *text*.
+    """Remove logins, and values of parameters with names of secrets, from every URL in *text*.
 
-    The user of an ssh address is no secret.
+    The user of an ssh address is not a secret.
     """
-    if "://" not in text or not ("@" in text or "=" in text):  # most text, of which there is much
+    if "://" not in text or not ("@" in text or "=" in text):  # most text takes this path
         return text
     return re.sub(_URL, lambda match: _without_secrets(match[0]), text)
 
@@ -75,7 +75,7 @@ def _without_userinfo(url: str) -> str:
 
 
 def _is_torn(url: str) -> bool:
-    """Return whether a ``/``, ``?`` or ``#`` that is not escaped ends a login early: no port reads like that."""
+    """Return whether an unescaped ``/``, ``?`` or ``#`` ends a login early: no port looks like that."""
     authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
     host, colon, port = authority.partition(":")
     return bool(host and colon) and "@" not in authority and not authority.startswith("[") and not port.isdigit()

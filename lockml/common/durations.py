@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, ``6h``, ``2 weeks``, ``P7D``, in; timedeltas out."""
+"""Parse durations as people write them, ``6h``, ``2 weeks``, ``P7D``, into timedeltas."""
 
 import re
 from datetime import timedelta
@@ -16,12 +16,12 @@ _UNITS: Final = {
 
 
 def parse_age(text: str) -> timedelta | None:
-    """Return the age that *text* names, ``7d``, ``2 weeks``, ``36h`` or ``P7D`` (ISO 8601), None where it is none."""
+    """Return the age that *text* names, ``7d``, ``2 weeks``, ``36h`` or ``P7D`` (ISO 8601), else None."""
     match = re.fullmatch(r"P?T?(\d{1,5}) ?(w|d|h|weeks?|days?|hours?)", text.strip(), re.IGNORECASE)
     return int(match[1]) * _UNITS[match[2][0].lower()] if match is not None else None
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Return the length of time that *text* names, from ``10s`` and ``5m`` to ``2 weeks``, None where it is none."""
+    """Return the duration that *text* names, such as ``10s``, ``5m`` or ``2 weeks``, else None."""
     match = re.fullmatch(r"(\d{1,7}) ?(s|m|h|d|w|seconds?|minutes?|hours?|days?|weeks?)", text.strip(), re.IGNORECASE)
     return int(match[1]) * _UNITS[match[2][0].lower()] if match is not None else None

@@ -1,24 +1,24 @@
-"""The one tree of errors, each with the exit code of the command line's contract.
+"""Define the tree of errors, each with its exit code.
 
 LockmlError
 ├── InputError (2)              a file, an option or a name that the user gave is wrong
 │   ├── RequirementError        a line of a requirement file or of pyproject.toml
 │   ├── FleetError              a line of lockml.toml
 │   ├── LockError               a lock that cannot be read or does not serve the target
-│   └── NotFoundError           a project, container, image or folder that is not there
+│   └── NotFoundError           a project, container, image or folder that does not exist
 ├── NoResolutionError (3)       the requirements contradict each other
-│   └── ConflictError           so the search found, with the releases that it rejected (`resolution`)
+│   └── ConflictError           found by the search, with the rejected releases (`resolution`)
 └── UnreachableError (4)        the index, the engine or a part of the subject could not be read
     ├── PackageIndexError       the package index
     │   ├── FailedStatusError   a status that says that the server failed (`index`)
-    │   ├── LongAnswerError     an answer that is longer than it may be (`index`)
-    │   ├── MissingFileError    a file that the index lists and does not have (`index`)
+    │   ├── LongAnswerError     an answer that exceeds a limit (`index`)
+    │   ├── MissingFileError    a file that the index lists but does not have (`index`)
     │   └── SilentIndexError    an index without a JSON API (`index`)
     ├── EngineError             the container engine
-    └── StoreError              what an audit remembers
+    └── StoreError              the store of an audit
 
-Other exceptions are internal, as the docstring of each says: a module that knows the subject catches them, and makes
-one of these errors, a reason in a result or another attempt of them.
+Other exceptions are internal, as the docstring of each says: a module that knows the subject catches them and turns
+them into one of these errors, a reason in a result or another attempt.
 """
 
 from typing import ClassVar
@@ -39,10 +39,10 @@ __all__ = [
 
 
 class LockmlError(Exception):
-    """Return what is wrong with one subject, and how to mend it.
+    """A fault of one subject, with its remedy.
 
     *subject* is what the error is about (``requirements.in:3``, ``container 'trainer'``), *problem* a phrase without a
-    full stop, *hint* the remedy. The texts are put together when shown, not before.
+    full stop, *hint* the remedy. The texts are only joined when they are shown.
     """
 
     exit_code: ClassVar[int] = 2
@@ -58,13 +58,13 @@ class LockmlError(Exception):
 
 
 class InputError(LockmlError):
-    """What the user gave cannot be used."""
+    """An input of the user that cannot be used."""
 
     exit_code = 2
 
 
 class _FaultsError(InputError):
-    """One or more lines of a file cannot be read; *faults* holds every (place, problem) found."""
+    """One or more unreadable lines of a file; *faults* holds every (place, problem) found."""
 
     def __init__(self, faults: tuple[tuple[str, str], ...], *, hint: str | None = None) -> None:
         super().__init__(faults[0][0], faults[0][1], hint=hint)
@@ -75,26 +75,26 @@ class _FaultsError(InputError):
 
 
 class RequirementError(_FaultsError):
-    """One or more requirement lines cannot be read."""
+    """One or more unreadable requirement lines."""
 
 
 class FleetError(_FaultsError):
-    """One or more lines of a fleet file cannot be meant so."""
+    """One or more invalid lines of a fleet file."""
 
 
 class LockError(InputError):
-    """A lock cannot be read, or does not serve what was asked of it."""
+    """A lock that cannot be read or does not support what was requested."""
 
 
 class NotFoundError(InputError):
-    """A project, container, image or folder that the user named does not exist."""
+    """A project, container, image or folder that the user named and that does not exist."""
 
 
 class NoResolutionError(LockmlError):
-    """No set of pins satisfies the requirements; *explanation* is the text that tells why.
+    """The error that no set of pins satisfies the requirements; *explanation* is the text that says why.
 
-    *brief* is the same in fewer lines, "" where it has few. *gave_up* says that the search took too long, so that there
-    may be one after all.
+    *brief* is the same in fewer lines, "" if it is short already. *gave_up* says that the search took too long, so
+    there may still be a solution.
     """
 
     exit_code = 3
@@ -110,21 +110,21 @@ class NoResolutionError(LockmlError):
 
 
 class UnreachableError(LockmlError):
-    """Something that must be read could not be."""
+    """Something that had to be read and could not be."""
 
     exit_code = 4
 
 
 class PackageIndexError(UnreachableError):
-    """The package index did not answer, or answered with what it must not."""
+    """The package index did not answer, or its answer is invalid."""
 
     def at(self, origin: str) -> "PackageIndexError":
-        """Return the same error with the line that led to it in front."""
+        """Return this error prefixed with the line that led to it."""
         return PackageIndexError(f"{origin}: {self.subject}", self.problem, hint=self.hint)
 
 
 class EngineError(UnreachableError):
-    """The container engine did not answer, or answered with what it must not."""
+    """The container engine did not answer, or its answer is invalid."""
 
 
 class StoreError(UnreachableError):

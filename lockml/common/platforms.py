@@ -1,4 +1,4 @@
-"""Text such as ``linux/arm/v7``, ``glibc-2.36`` or ``14.0`` in; platforms, C libraries and versions of macOS out."""
+"""Parse platforms, C libraries and macOS versions: ``linux/arm/v7``, ``glibc-2.36``, ``14.0``."""
 
 import re
 from typing import Final, Literal
@@ -20,9 +20,9 @@ __all__ = [
 
 System = Literal["linux", "macos", "windows"]
 
-OLDEST_MACOS: Final = (13, 0)  # what a macOS target stands for when it names no version
+OLDEST_MACOS: Final = (13, 0)  # the version of a macOS target that names none
 _SYSTEMS: Final[dict[str, System]] = {"linux": "linux", "macos": "macos", "darwin": "macos", "windows": "windows"}
-_ARCHITECTURES: Final = {  # the engines' words for what engines and uname say
+_ARCHITECTURES: Final = {  # container engines' names for those of engines and uname
     "amd64": "amd64",
     "x86_64": "amd64",
     "arm64": "arm64",
@@ -37,7 +37,7 @@ _ARCHITECTURES: Final = {  # the engines' words for what engines and uname say
     "s390x": "s390x",
     "riscv64": "riscv64",
 }
-_MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() says there
+_MACHINES: Final[dict[System, dict[str, str]]] = {  # the values of platform.machine()
     "linux": {
         "amd64": "x86_64",
         "arm64": "aarch64",
@@ -51,12 +51,12 @@ _MACHINES: Final[dict[System, dict[str, str]]] = {  # what platform.machine() sa
     "windows": {"amd64": "AMD64", "arm64": "ARM64"},
 }
 _VARIANT: Final = r"^(linux/(?:arm64(?=/v[89]$)|amd64(?=/v[1-4]$)))/v\d$"
-_OLDEST_GLIBC: Final = 5  # PEP 600 begins there
-_NEWEST_MINOR: Final = 99  # of a C library, decades from now
+_OLDEST_GLIBC: Final = 5  # the first version in PEP 600
+_NEWEST_MINOR: Final = 99  # the highest minor version, decades from now
 
 
 class Libc(Struct, frozen=True, kw_only=True):
-    """The C library of a target: its family and the version that is at least there."""
+    """The C library of a target: its family and minimum version."""
 
     family: Literal["glibc", "musl"]
     major: int
@@ -67,14 +67,14 @@ class Libc(Struct, frozen=True, kw_only=True):
 
 
 class Platform(Struct, frozen=True, kw_only=True):
-    """A system and a processor, the latter in the engines' words: ``amd64``, ``arm64``, ``arm/v7``."""
+    """A system and an architecture, in the terms of container engines: ``amd64``, ``arm64``, ``arm/v7``."""
 
     system: System
     architecture: str
 
     @property
     def machine(self) -> str:
-        """What ``platform.machine()`` says there."""
+        """The value of ``platform.machine()`` on the platform."""
         return _MACHINES[self.system][self.architecture]
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Platform(Struct, frozen=True, kw_only=True):
 def parse_platform(text: str) -> Platform:
     """Return the platform that ``linux/amd64``, ``macos/arm64`` and the like name; raises InputError for others.
 
-    The variants that Docker writes behind amd64 and arm64 are levels of the processor, which wheels know nothing of.
+    Docker's variants of amd64 and arm64 are processor levels, which wheels do not distinguish.
     """
     named, _, word = re.sub(_VARIANT, r"\1", text).partition("/")
     system, architecture = _SYSTEMS.get(named), _ARCHITECTURES.get(word, "")
@@ -98,7 +98,7 @@ def parse_platform(text: str) -> Platform:
 
 
 def platform_of_machine(machine: str | None) -> str | None:
-    """Return ``linux/amd64`` for what ``uname -m`` says there, None for machines that lockml does not know."""
+    """Return ``linux/amd64`` and the like for the output of ``uname -m``, None for unknown machines."""
     known = {name: architecture for architecture, name in _MACHINES["linux"].items()}
     return f"linux/{known[machine]}" if machine in known else None
 

@@ -1,8 +1,8 @@
-"""Writes files whole or not at all, and keeps folders that only this user can have written to.
+"""Write files completely or not at all, and keep folders that only this user can have written to.
 
-What is kept decides what a check reports, so nothing is believed that somebody else could have written. A folder must
-belong to the user that lockml runs as, and nobody else may write to it; so must each file in it. Both are opened by
-handles that no link leads to. A new file gets a name that nobody can foresee, then replaces the old one in one step.
+Cached data decides what a check reports, so nothing is trusted that another user could have written. A folder and each
+file in it must belong to the user that lockml runs as, and no one else may write to them. Both are opened through
+handles, never through links. A new file gets an unpredictable name, then replaces the old one in one step.
 """
 
 import errno
@@ -21,16 +21,16 @@ _FILE_FLAGS: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OWN: Final = stat.S_IRUSR | stat.S_IWUSR
-_NEW: Final = 0o666  # less the umask
+_NEW: Final = 0o666  # minus the umask
 _ALL: Final = 0o777
-_OURS: Final = re.compile(r"[a-z]+-\d+(\.sqlite.*)?")  # what lockml's own files and folders in a cache are called
+_OURS: Final = re.compile(r"[a-z]+-\d+(\.sqlite.*)?")  # the names of lockml's own files and folders in a cache
 
 
 def cache_fault(folder: Path) -> str | None:
-    """Return why the cache in *folder* is not believed, as a phrase without "it"; None where it is, or is not there.
+    """Return why the cache in *folder* is not trusted, as a phrase without "it"; None if it is, or does not exist.
 
-    A folder of this user that holds nothing but a cache is closed to all others. What lies in it is looked at only
-    afterwards, when nobody else can add to it any more.
+    A folder of this user that only holds a cache is closed to all others. Its content is only examined afterwards, when
+    no one else can add to it.
     """
     try:
         handle = os.open(folder, _FOLDER_FLAGS)
@@ -45,7 +45,7 @@ def cache_fault(folder: Path) -> str | None:
 
 
 def _faults_inside(handle: int) -> Iterator[str]:
-    """Yield what another user left in the folder, or leads elsewhere."""
+    """Yield entries of other users, and links, in the folder."""
     for name in filter(_OURS.fullmatch, os.listdir(handle)):
         with suppress(FileNotFoundError):  # another process has removed it
             facts = os.stat(name, dir_fd=handle, follow_symlinks=False)
@@ -55,50 +55,50 @@ def _faults_inside(handle: int) -> Iterator[str]:
 
 
 def _folder_fault(folder: Path) -> str | None:
-    """Return why what stands at *folder* is no folder of this user that can be opened, None where nothing does."""
+    """Return why *folder* is not a folder of this user that can be opened, None if it does not exist."""
     try:
         facts = folder.lstat()
     except FileNotFoundError:
         return _fault_above(folder)
     except OSError:
-        return None  # it cannot be had at all
+        return None  # it cannot exist
     if stat.S_ISLNK(facts.st_mode):
         return "is a link"
     return _fault(facts) or (None if not stat.S_ISDIR(facts.st_mode) else "cannot be opened")
 
 
 def _fault_above(folder: Path) -> str | None:
-    """Return why root must not make *folder*: it would leave it in the home of the user who started it by sudo."""
+    """Return why root must not make *folder*: it would remain in the home of the user who ran sudo."""
     for above in folder.absolute().parents if os.geteuid() == 0 else ():
         with suppress(OSError):
             owner = above.stat().st_uid
-            return f"would lie in a folder of user {owner}" if owner != 0 else None
+            return f"would be in a folder of user {owner}" if owner != 0 else None
     return None
 
 
 def _fault(facts: os.stat_result) -> str | None:
-    """Return why something with these *facts* is another user's, as a phrase."""
+    """Return why something with these *facts* belongs to another user, as a phrase."""
     return f"belongs to user {facts.st_uid}" if facts.st_uid != os.geteuid() else None
 
 
 def _closed(handle: int) -> str | None:
-    """Close a folder of this user that is a cache and nothing else; return why it is not believed, None where it is."""
+    """Close a folder of this user that only holds a cache; return why it is not trusted, None if it is."""
     if os.fstat(handle).st_mode & _OTHERS and all(map(_OURS.fullmatch, os.listdir(handle))):
         _close(handle)
-    return "can be written by others" if os.fstat(handle).st_mode & _OTHERS_WRITE else None
+    return "can be written by other users" if os.fstat(handle).st_mode & _OTHERS_WRITE else None
 
 
 def _close(handle: int) -> None:
-    """Close a folder to all but its user, as far as its file system has modes and can be written."""
+    """Close a folder to all other users, as far as its file system has modes and is writable."""
     with suppress(OSError):
         os.fchmod(handle, stat.S_IRWXU)
 
 
 class PrivateFolder:
-    """A folder of this user by its handle, which is closed after use, at the latest with the last reference to it.
+    """A folder of this user by its handle, which is closed after use, at the latest with its last reference.
 
-    It is made where it is not there, unless not *made*, with all that is above it, for this user alone. One that
-    others may enter is closed to them, unless not *closed*. Raises OSError where others can write to the folder.
+    With *made*, it is created if it does not exist, with its parents, for this user only. With *closed*, it is closed
+    to others who may enter it. Raises OSError if others can write to the folder.
     """
 
     def __init__(self, folder: Path, *, made: bool = True, closed: bool = True) -> None:
@@ -113,7 +113,7 @@ class PrivateFolder:
             _close(self._handle)
             facts = os.fstat(self._handle)
         if facts.st_mode & _OTHERS_WRITE:
-            raise PermissionError(f"{folder} can be written by others")
+            raise PermissionError(f"{folder} can be written by other users")
 
     def __del__(self) -> None:
         self.close()
@@ -125,28 +125,28 @@ class PrivateFolder:
         self.close()
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the handle of the folder."""
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
 
     def believes(self, name: str) -> bool:
-        """Return whether the file *name* is this user's alone, or not there."""
+        """Return whether the file *name* belongs only to this user, or does not exist."""
         try:
             return _is_private(os.stat(name, dir_fd=self._handle, follow_symlinks=False))
         except FileNotFoundError:
             return True
 
     def open(self, name: str, flags: int = os.O_RDONLY) -> int:
-        """Return a handle of the file *name*; raises OSError where there is none, or not of this user alone."""
+        """Return a handle of the file *name*; raises OSError unless it exists and belongs only to this user."""
         handle = os.open(name, flags | _FILE_FLAGS, dir_fd=self._handle)
         if _is_private(os.fstat(handle)):
             return handle
         os.close(handle)
-        raise PermissionError(f"{name} is not this user's alone")
+        raise PermissionError(f"{name} does not belong only to this user")
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """Return the file *name*, None where there is none of this user alone, or one of more than *limit* bytes."""
+        """Return the content of *name*, None if it does not belong only to this user or exceeds *limit* bytes."""
         try:
             with os.fdopen(self.open(name), "rb", buffering=0) as file:
                 return file.readall() if os.fstat(file.fileno()).st_size <= limit else None
@@ -154,12 +154,12 @@ class PrivateFolder:
             return None
 
     def create(self, name: str) -> None:
-        """Make the empty file *name* where nothing is called so; raises OSError."""
+        """Create the empty file *name* if nothing has that name; raises OSError."""
         with suppress(FileExistsError):
             os.close(_created(self._handle, name))
 
     def remove(self, name: str) -> None:
-        """Remove the file *name*, if it is there; raises OSError."""
+        """Remove the file *name*, if it exists; raises OSError."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._handle)
 
@@ -169,7 +169,7 @@ class PrivateFolder:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write *content* to *file* for this user alone, all or nothing, and make its folder; raises OSError."""
+    """Write *content* to *file* for this user only, all or nothing, and create its folder; raises OSError."""
     _make(file.parent)
     handle = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -179,7 +179,7 @@ def write_whole(file: Path, content: bytes) -> None:
 
 
 def make_private(file: Path) -> None:
-    """Make the empty *file* for this user alone, if there is none; one that cannot be made is left to who opens it."""
+    """Create the empty *file* for this user only, if there is none; opening it later reports a failure."""
     with suppress(OSError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWN))
 
@@ -187,9 +187,9 @@ def make_private(file: Path) -> None:
 def replace_files(contents: Mapping[Path, bytes]) -> None:
     """Write each content to its file, all of them or none; raises OSError with the path.
 
-    A file keeps its mode and its owner, and a link to it stays a link. What is no regular file, such as ``/dev/null``
-    or a pipe, and what has several names (hard links) is written in place before any other is replaced; folders are
-    refused before anything is written.
+    A file keeps its mode and owner, and a link to it remains a link. Anything but a regular file, such as ``/dev/null``
+    or a pipe, and files with several names (hard links) are written in place before any other file is replaced; folders
+    are refused before anything is written.
     """
     in_place: list[Path] = []
     staged: list[tuple[Path, str, int, str]] = []
@@ -215,7 +215,7 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
 
 
 def _facts_of(path: Path) -> os.stat_result | None:
-    """Return what *path* is, None where it is not there; raises OSError for a folder."""
+    """Return the facts of *path*, None if it does not exist; raises OSError for a folder."""
     try:
         facts = path.stat()
     except FileNotFoundError:
@@ -227,7 +227,7 @@ def _facts_of(path: Path) -> os.stat_result | None:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Name *path* in an OSError: that of the file beside it tells a person nothing."""
+    """Name *path* in an OSError: the name of the temporary file would not help a person."""
     try:
         yield
     except OSError as error:
@@ -236,7 +236,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    """Make *folder* and what is missing above it, each for this user alone; raises OSError."""
+    """Create *folder* and its missing parents, each for this user only; raises OSError."""
     try:
         folder.mkdir(mode=stat.S_IRWXU)
     except FileExistsError:
@@ -250,7 +250,7 @@ def _make(folder: Path) -> None:
 
 
 def _is_private(facts: os.stat_result) -> bool:
-    """Return whether these are facts of a file that this user alone can have written, under this name."""
+    """Return whether these are the facts of a file that only this user can have written, under this name."""
     own = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & _OTHERS_WRITE
     return own and facts.st_nlink <= 1  # 0: another process has just replaced it
 
@@ -275,10 +275,10 @@ def _beside(
     private: bool = True,
     like: os.stat_result | None = None,
 ) -> Iterator[str]:
-    """Write *parts* to a new file under a name that nobody can foresee; it is removed where something goes wrong.
+    """Write *parts* to a new file with an unpredictable name; it is removed if something goes wrong.
 
-    Unless *private*, others may read it as any new file; it gets the mode of the file that it is *like*, and its owner
-    where this user may give files away.
+    Unless *private*, others may read it like any new file; it gets the mode of the file that it is *like*, and its
+    owner if this user may change owners.
     """
     beside = f".{name[:200]}.{os.urandom(16).hex()}"
     handle = _created(folder, beside, _OWN if private or like is not None else _NEW)

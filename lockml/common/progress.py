@@ -1,4 +1,4 @@
-"""What long work tells while it runs: a callable that does nothing unless somebody listens."""
+"""Report the progress of long work through a callable that does nothing by default."""
 
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -12,9 +12,9 @@ _OFTEN: Final = 32
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step of long work: what is being done, to what, and how far (*total* None where that is not known).
+    """One step of long work: what is being done, to what, and how far (*total* None if unknown).
 
-    *read* is how many bytes were read for it so far. A *fact* is no work: it is told to who wants to know all.
+    *read* is how many bytes were read for it so far. A *fact* is not work: it is only shown in verbose output.
     """
 
     doing: str
@@ -29,17 +29,17 @@ Progress = Callable[[Step], None]
 
 
 def silent(_: Step) -> None:
-    """Listen to nothing."""
+    """Ignore all events."""
 
 
 def tell_fact(progress: Progress, text: str) -> None:
-    """Tell *text* to who wants to know all: what was chosen and why, what a cache had."""
+    """Report *text* for verbose output: what was chosen and why, what a cache had."""
     if progress is not silent:
         progress(Step(doing=text, fact=True))
 
 
 def counted(items: Iterator[_T], doing: str, total: int, progress: Progress) -> Iterator[_T]:
-    """Return *items*; where somebody listens, one of some dozen is told, of *total* as far as that is right."""
+    """Return *items*; a listener hears of one in a few dozen, out of a *total* that may be an estimate."""
     return items if progress is silent else _counted(items, doing, total, progress)
 
 

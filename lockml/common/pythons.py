@@ -1,4 +1,4 @@
-"""Text such as ``3.11``, ``3.14t`` or ``pypy3.10`` in, the Python that it names out."""
+"""Parse the name of a Python: ``3.11``, ``3.14t`` or ``pypy3.10``."""
 
 import re
 from typing import Final, Literal
@@ -13,7 +13,7 @@ __all__ = ["IMPLEMENTATIONS", "KNOWN_MINORS", "PYPYS", "Implementation", "Python
 Implementation = Literal["cpython", "pypy"]
 
 IMPLEMENTATIONS: Final[dict[Implementation, str]] = {"cpython": "CPython", "pypy": "PyPy"}
-"""What ``platform.python_implementation()`` says of each."""
+"""The value of ``platform.python_implementation()`` for each."""
 
 KNOWN_MINORS: Final = range(8, 15)
 """The minor versions of Python 3 that lockml knows, the oldest of which is the oldest to lock for."""
@@ -31,7 +31,7 @@ _FREE_THREADED_SINCE: Final = 13
 
 
 class Python(Struct, frozen=True):
-    """A Python that is locked for: *version* always has a patch release, which counts where it is *exact*."""
+    """The Python of a target: *version* always has a patch release, which counts if it is *exact*."""
 
     version: Version
     exact: bool
@@ -47,8 +47,8 @@ class Python(Struct, frozen=True):
 def parse_python(text: str) -> Python:
     """Return the Python that *text* names; a bare ``3.11`` is 3.11.0, not exact, ``3.14t`` the free-threaded build.
 
-    The words of uv (``cpython3.14+freethreaded``, ``pypy@3.10``) and of tags (``cp314t``, ``pp310``) do too.
-    Raises InputError for what is no CPython from 3.8, no free-threaded one from 3.13 and no PyPy of 3.8 to 3.11.
+    The forms of uv (``cpython3.14+freethreaded``, ``pypy@3.10``) and of tags (``cp314t``, ``pp310``) also work.
+    Raises InputError for anything but CPython from 3.8, free-threaded from 3.13 and PyPy 3.8 to 3.11.
     """
     match = _PYTHON.fullmatch(text) or re.fullmatch(_TAGGED, text)
     minor = int(match["minor"]) if match is not None else 0

@@ -1,4 +1,4 @@
-"""Text of a direct reference in, where a distribution is to be had from out: a URL, a path or a repository.
+"""Parse a direct reference: the URL, path or repository of a distribution.
 
 Direct references: PEP 440 and 508; ``#egg=``, ``#subdirectory=`` and ``#sha256=`` are pip's and PEP 610's.
 """
@@ -43,7 +43,7 @@ _PATH: Final = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~]|[A-Za-z]:[/\\])")
 _SCP: Final = re.compile(r"^(?P<user>[^@/:]+@[^/:]+):(?P<path>[^/].*)$")  # git@host:owner/repository
 _NOT_IN_URL: Final = re.compile(r"[^!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+|%(?![0-9A-Fa-f]{2})")
 _HASHES: Final = ("sha256", "sha384", "sha512")
-_WEAK: Final = ("sha224", "sha1", "md5")  # pip checks them, and takes none of them for --require-hashes
+_WEAK: Final = ("sha224", "sha1", "md5")  # pip checks them, but does not accept them for --require-hashes
 
 
 LONGEST_REQUIREMENT: Final = 1 << 16
@@ -63,12 +63,12 @@ def parse_pep508(text: str) -> Requirement:
 class BadReferenceError(ValueError):
     """A direct reference that cannot be understood; the text says why, as a phrase.
 
-    Internal: never reaches the user; reading a requirement makes a RequirementError of it.
+    Internal: never reaches the user; reading a requirement turns it into a RequirementError.
     """
 
 
 class ArchiveReference(Struct, frozen=True, kw_only=True):
-    """A wheel or a source archive: *location* is an http address without fragment, or a path (POSIX).
+    """A wheel or a source archive: *location* is an http URL without fragment, or a path (POSIX).
 
     *hashes* are ``sha256:…`` of the fragment, *weak_hashes* its ``md5:…``, *subdirectory* is where the project is in a
     source archive.
@@ -101,7 +101,7 @@ class ArchiveReference(Struct, frozen=True, kw_only=True):
 
 
 class FolderReference(Struct, frozen=True, kw_only=True):
-    """A source tree on this machine; *editable* asks for its files to be used where they are (PEP 660)."""
+    """A source tree on this machine; *editable* uses its files in place (PEP 660)."""
 
     path: str
     editable: bool = False
@@ -116,7 +116,7 @@ class FolderReference(Struct, frozen=True, kw_only=True):
 
 
 class RepositoryReference(Struct, frozen=True, kw_only=True):
-    """A git repository: *url* as git takes it, *revision* a branch, tag or commit, None for its default branch."""
+    """A git repository: *url* in git's form, *revision* a branch, tag or commit, None for its default branch."""
 
     url: str
     revision: str | None = None
@@ -137,17 +137,17 @@ Reference = ArchiveReference | FolderReference | RepositoryReference
 
 
 def as_path(path: str) -> str:
-    """Return *path* so that it is taken for one: ``./lib``."""
+    """Return *path* in a form that is recognised as a path: ``./lib``."""
     return path if path.startswith((".", "/", "~")) else f"./{path}"
 
 
 def encode_url(url: str) -> str:
-    """Return *url* with everything percent-encoded that RFC 3986 does not let stand, as spaces and ``${NAME}``."""
+    """Return *url* with everything percent-encoded that RFC 3986 does not allow, such as spaces and ``${NAME}``."""
     return _NOT_IN_URL.sub(lambda match: quote(match[0], safe=""), url)
 
 
 def is_reference(text: str) -> bool:
-    """Return whether *text* begins as a URL, a repository or a path, or is the name of an archive."""
+    """Return whether *text* begins like a URL, a repository or a path, or is the name of an archive."""
     first = text.split(None, 1)[0] if text.strip() else ""
     bare = first.partition("[")[0].partition("#")[0]
     return bool(
@@ -165,11 +165,11 @@ def parse_reference(text: str, *, editable: bool = False) -> Reference:
     values = dict(parse_qsl(fragment, keep_blank_values=True))
     subdirectory = values.get("subdirectory") or None
     if subdirectory is not None and (subdirectory.startswith("/") or ".." in subdirectory.split("/")):
-        raise BadReferenceError(f"its subdirectory {subdirectory!r} leads out of it")
+        raise BadReferenceError(f"its subdirectory {subdirectory!r} leads outside it")
     repository = _REPOSITORY.match(address)
     if repository:
         if repository[1] != "git":
-            raise BadReferenceError(f"{repository[1]} repositories are not supported, git ones are")
+            raise BadReferenceError(f"{repository[1]} repositories are not supported, only git")
         return _repository(address.removeprefix("git+"), subdirectory, editable=editable)
     if address.startswith(("http://", "https://")):
         if editable:
@@ -184,7 +184,7 @@ def parse_reference(text: str, *, editable: bool = False) -> Reference:
 
 
 def name_of_reference(text: str) -> tuple[NormalizedName | None, tuple[str, ...]]:
-    """Return the project that the address *text* tells by its file name or ``#egg=``, and the extras of the latter."""
+    """Return the project that the URL *text* names by its file name or ``#egg=``, and the extras of the latter."""
     address, _, fragment = text.partition("#")
     egg = dict(parse_qsl(fragment)).get("egg", "")
     match = re.fullmatch(r"([A-Za-z0-9][\w.-]*?)(?:\[([^]]*)\])?(?:-\d[\w.]*)?", egg)

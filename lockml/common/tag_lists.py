@@ -1,6 +1,6 @@
-"""A file with a tag a line in, the tags in its order out; and such a list as a lock holds it, in few words, and back.
+"""Read a file with one tag a line, and pack such a list for a lock and unpack it.
 
-Tags: PEP 425. A line may be as `pip debug --verbose` prints it, whose other lines are passed over.
+Tags: PEP 425. Lines may be as `pip debug --verbose` prints them, whose other lines are skipped.
 """
 
 import re
@@ -27,13 +27,13 @@ _PIP: Final = "Compatible tags:"
 _MAX_SIZE: Final = 1 << 20
 _MAX_TAGS: Final = 10_000  # an old Python on the newest macOS has 2,000
 _MAX_LENGTH: Final = 100
-_HINT: Final = "write a tag a line, such as cp311-cp311-manylinux_2_28_x86_64, the preferred ones first"
+_HINT: Final = "write one tag a line, such as cp311-cp311-manylinux_2_28_x86_64, preferred ones first"
 
 
 def parse_tag_list(content: bytes, file: str) -> tuple[str, ...]:
-    """Return the tags of a *file*, each once; comments and blank lines are passed over.
+    """Return the tags of a *file*, each once; comments and blank lines are skipped.
 
-    Raises InputError with the line for what is no tag, and for a file that has none or too many.
+    Raises InputError with the line for an invalid tag, and for a file with none or too many.
     """
     if len(content) > _MAX_SIZE:
         raise InputError(file, f"has more than {_MAX_SIZE} bytes", hint=_HINT)
@@ -56,7 +56,7 @@ def parse_tag_list(content: bytes, file: str) -> tuple[str, ...]:
 
 
 def require_fit(tags: Sequence[str], python: Python, platform: Platform, file: str) -> None:
-    """Raise InputError where the first of *tags* is plainly for another Python or processor than the target."""
+    """Raise InputError if the first of *tags* is clearly for another Python or architecture than the target."""
     own = re.match(_OWN, tags[0])
     if own is not None:
         name, minor, threads = own.groups()
@@ -65,19 +65,21 @@ def require_fit(tags: Sequence[str], python: Python, platform: Platform, file: s
         if found != named:
             raise InputError(
                 file,
-                f"is for Python {found}, and the target is {named}",
+                f"is for Python {found}, but the target is {named}",
                 hint=f"name it with {setting('python', found)}",
             )
     places = [tag.rpartition("-")[2] for tag in tags]
     known = [place for place in places if place.startswith(("linux_", "manylinux", "musllinux"))]
     if known and not (platform.system == "linux" and any(each.endswith(f"_{platform.machine}") for each in known)):
         raise InputError(
-            file, f"is for {known[0]}, and the target is {platform}", hint=f"name its own with {setting('platform')}"
+            file,
+            f"is for {known[0]}, but the target is {platform}",
+            hint=f"name its platform with {setting('platform')}",
         )
 
 
 def newest_libc(tags: Sequence[str]) -> Libc | None:
-    """Return the C library that *tags* are for: the newest that one of them names, None where none does."""
+    """Return the C library that *tags* are for: the newest that one of them names, None if none does."""
     found: list[tuple[bool, int, int]] = []
     for place in (tag.rpartition("-")[2] for tag in tags):
         match = re.match(_LIBC, place)
@@ -91,13 +93,13 @@ def newest_libc(tags: Sequence[str]) -> Libc | None:
 
 
 def newest_macos(tags: Sequence[str]) -> tuple[int, int] | None:
-    """Return the newest macOS that one of *tags* names, None where none does."""
+    """Return the newest macOS that one of *tags* names, None if none does."""
     found = (re.match(_MACOS, tag.rpartition("-")[2]) for tag in tags)
     return max(((int(match[1]), int(match[2])) for match in found if match is not None), default=None)
 
 
 def packed_tags(tags: Sequence[str]) -> dict[str, list[str]]:
-    """Return *tags* by their keys of a lock: which interpreter and ABI goes with which list of platforms."""
+    """Return *tags* in the form of a lock: which interpreter and ABI goes with which list of platforms."""
     lists: dict[str, int] = {}
     packed: list[str] = []
     for first, group in groupby(tags, key=lambda tag: tag.rpartition("-")[0]):
@@ -107,15 +109,15 @@ def packed_tags(tags: Sequence[str]) -> dict[str, list[str]]:
 
 
 def unpacked_tags(packed: Sequence[str], lists: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags that `packed_tags` made these of; raises InputError for what it never makes."""
+    """Return the tags that `packed_tags` packed; raises InputError for anything else."""
     if not packed and not lists:
         return ()
     platforms = [each.split(".") for each in lists if re.fullmatch(_PLATFORMS, each)]
     if len(platforms) != len(lists):
-        raise InputError("tag-platforms", "is no list of platforms")
+        raise InputError("tag-platforms", "is not a list of platforms")
     tags = tuple(dict.fromkeys(_unpacked(packed, platforms)))
     if packed_tags(tags) != {"tags": list(packed), "tag-platforms": list(lists)}:
-        raise InputError("tags", "is no list of tags as lockml writes it")
+        raise InputError("tags", "is not a list of tags as lockml writes it")
     return tags
 
 
@@ -124,7 +126,7 @@ def _unpacked(packed: Sequence[str], platforms: Sequence[Sequence[str]]) -> Iter
     for each in packed:
         match = re.fullmatch(_PACKED, each)
         if match is None or int(match[2]) >= len(platforms):
-            raise InputError("tags", f"has {each[:_MAX_LENGTH]!r}, which is no tag")
+            raise InputError("tags", f"has {each[:_MAX_LENGTH]!r}, which is not a tag")
         count += len(platforms[int(match[2])])
         if count > _MAX_TAGS:
             raise InputError("tags", f"has more than {_MAX_TAGS}")

@@ -1,4 +1,4 @@
-"""An interpreter and a platform in, the tags of the wheels that install there out, and how much each is preferred.
+"""Compute the tags of wheels that install on an interpreter and platform, with their ranks.
 
 PEP 425; manylinux PEP 600 (legacy names PEP 513, 571, 599), musllinux PEP 656; the stable ABI of free-threaded builds
 PEP 803. The order is that of `packaging.tags`.
@@ -13,22 +13,22 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, generic_tags, mac
 __all__ = ["ListedTags", "Tags", "cpython_groups", "linux_platforms", "macos_platforms", "pypy_groups"]
 
 _LEGACY_MANYLINUX: Final = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-_OLDEST_GLIBC_MINOR: Final = {"x86_64": 5, "i686": 5}  # PEP 600: what the first manylinux there named
+_OLDEST_GLIBC_MINOR: Final = {"x86_64": 5, "i686": 5}  # PEP 600: the lowest glibc there
 _OLDEST_ELSEWHERE: Final = 17
-_PYPY_ABI: Final = "pp73"  # of every PyPy since 7.3.0, whatever its Python
+_PYPY_ABI: Final = "pp73"  # every PyPy since 7.3.0, for any Python
 
 Groups = dict[tuple[str, str, bool], int]
-"""Interpreter, ABI, and whether that is for any platform, each with its place."""
+"""An interpreter and ABI, whether it is for any platform, and its place."""
 
 
 class Tags(Struct, frozen=True):
-    """The tags of *groups* on *platforms*, a place each, counted from 0; platforms count within a group."""
+    """The tags of *groups* on *platforms*, ranked from 0; platforms count within a group."""
 
     groups: Groups
     platforms: dict[str, int]
 
     def rank(self, interpreters: Iterable[str], abis: Iterable[str], platforms: Iterable[str]) -> int | None:
-        """Return how much the wheel with these tags (PEP 425) is preferred, 0 being most; None where none installs."""
+        """Return the rank of the wheel with these tags (PEP 425), 0 is preferred; None if none installs."""
         groups, places = self.groups, self.platforms
         ranks = [
             (group * len(places)) + (0 if anywhere else places[platform])
@@ -58,17 +58,17 @@ class Tags(Struct, frozen=True):
 
 
 class ListedTags(Struct, frozen=True):
-    """Tags that somebody listed, ``cp311-cp311-linux_x86_64`` for one, each with its place, counted from 0."""
+    """Tags that the user listed, such as ``cp311-cp311-linux_x86_64``, ranked from 0."""
 
     listed: dict[tuple[str, ...], int]
 
     @classmethod
     def of(cls, tags: Sequence[str]) -> "ListedTags":
-        """Return *tags*, the preferred ones first."""
+        """Return *tags*, preferred ones first."""
         return cls({tuple(tag.split("-")): place for place, tag in enumerate(tags)})
 
     def rank(self, interpreters: Iterable[str], abis: Iterable[str], platforms: Iterable[str]) -> int | None:
-        """Return how much the wheel with these tags (PEP 425) is preferred, 0 being most; None where none installs."""
+        """Return the rank of the wheel with these tags (PEP 425), 0 is preferred; None if none installs."""
         ranks = [
             rank
             for interpreter in interpreters
@@ -92,7 +92,7 @@ class ListedTags(Struct, frozen=True):
 
 
 def cpython_groups(minor: int, *, free_threaded: bool) -> Groups:
-    """Return the groups of CPython 3.*minor*; a free-threaded build has an ABI of its own, and no ``abi3``."""
+    """Return the groups of CPython 3.*minor*; a free-threaded build has its own ABI, and no ``abi3``."""
     interpreter = f"cp3{minor}"
     abi = f"{interpreter}t" if free_threaded else interpreter
     tags = [
@@ -103,7 +103,7 @@ def cpython_groups(minor: int, *, free_threaded: bool) -> Groups:
 
 
 def pypy_groups(minor: int) -> Groups:
-    """Return the groups of a PyPy 7.3 that speaks Python 3.*minor*."""
+    """Return the groups of a PyPy 7.3 for Python 3.*minor*."""
     tags = [
         *generic_tags(f"pp3{minor}", abis=[f"pypy3{minor}_{_PYPY_ABI}"], platforms=["here"]),
         *compatible_tags((3, minor), interpreter="pp3", platforms=["here"]),
@@ -117,12 +117,12 @@ def _grouped(tags: Iterable[Tag]) -> Groups:
 
 
 def macos_platforms(version: tuple[int, int], machine: str) -> Iterator[str]:
-    """Yield the platforms of macOS *version* on *machine*, the most specific first."""
+    """Yield the platforms of macOS *version* on *machine*, most specific first."""
     return mac_platforms(version, machine)
 
 
 def linux_platforms(machine: str, family: str, major: int, minor: int) -> Iterator[str]:
-    """Yield the platforms of Linux on *machine* with a C library, ``glibc``, ``musl`` or "", the preferred first."""
+    """Yield the platforms of Linux on *machine* with a C library, ``glibc``, ``musl`` or "", preferred first."""
     yield f"linux_{machine}"
     if family == "glibc":
         for each in range(minor, _OLDEST_GLIBC_MINOR.get(machine, _OLDEST_ELSEWHERE) - 1, -1):

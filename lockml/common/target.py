@@ -1,4 +1,4 @@
-"""What is locked for: text such as ``3.11``, ``linux/amd64``, ``glibc-2.36`` in; tags and marker values out.
+"""Define targets, such as ``3.11`` on ``linux/amd64`` with ``glibc-2.36``: their tags and marker values.
 
 Tags: PEP 425 (`lockml.common.tags`). Markers: PEP 508.
 """
@@ -62,12 +62,12 @@ _KEPT: Final = 32  # targets, each with about a thousand tags
 
 
 class Target(Struct, frozen=True, kw_only=True, dict=True):
-    """A Python on a platform: what decides which files install and which markers hold.
+    """A Python on a platform, which decides the files that install and the markers that apply.
 
-    *python* always has a patch release; where *exact* is false it stands for every patch release of its minor version
-    and is ``X.Y.0``. *libc* is there on Linux, *macos* (major, minor) on macOS, as the oldest version that must do.
-    *name* is what the user calls it, "" where there is but one. *tags* are those that the user listed, the preferred
-    ones first, () where they follow from the rest; the C library may be None then.
+    *python* always has a patch release; if *exact* is false, it is ``X.Y.0`` and means every patch release of its minor
+    version. *libc* is set on Linux, *macos* (major, minor) on macOS, as the oldest supported version. *name* is the
+    user's name for it, "" if there is only one target. *tags* are those that the user listed, preferred ones first, ()
+    if they follow from the rest; with *tags*, the C library may be None.
     """
 
     python: Version
@@ -106,7 +106,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def python_text(self) -> str:
-        """The Python as the lock writes it: ``3.11``, ``3.11.7`` where it is exact, ``3.14t``, ``pypy3.10``."""
+        """The Python as the lock writes it: ``3.11``, ``3.11.7`` if it is exact, ``3.14t``, ``pypy3.10``."""
         return str(Python(self.python, self.exact, self.implementation, self.free_threaded))
 
     @property
@@ -147,7 +147,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         }
 
     def meets(self, marker: str, extra: str = "") -> bool:
-        """Return whether *marker*, "" for none, holds here, with *extra* asked for; raises InvalidMarker."""
+        """Return whether *marker*, "" for none, holds here, with *extra* requested; raises InvalidMarker."""
         key = (marker, extra)
         met = self._met.get(key)
         if met is None:
@@ -162,7 +162,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _met(self) -> dict[tuple[str, str], bool]:
-        """The markers that were asked for: the same few come up over and over."""
+        """The cached markers: the same few recur."""
         return {}
 
     @property
@@ -171,9 +171,9 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         return _tag_ranks(self)
 
     def rank_of_wheel(self, filename: str) -> int | None:
-        """Return the rank of the wheel *filename* (PEP 427), 0 being preferred, None where it does not install.
+        """Return the rank of the wheel *filename* (PEP 427), 0 is preferred, None if it does not install.
 
-        Raises ValueError for what is not the name of a wheel.
+        Raises ValueError for anything but the name of a wheel.
         """
         parts = filename.removesuffix(".whl").split("-")
         named = len(parts) in (5, 6) and _WHEEL_NAME.fullmatch(parts[0]) and "__" not in parts[0]
@@ -183,9 +183,9 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         return self._tags.rank(interpreters, abis, platforms)
 
     def may_load(self, filename: str) -> bool:
-        """Return whether *filename* is no wheel, or one whose tags install here; its other parts are not looked at.
+        """Return whether *filename* is not a wheel, or one whose tags install here; its other parts do not matter.
 
-        Of the wheels of a release most are for elsewhere, and the same tags come up over and over.
+        Most wheels of a release are for other targets, and the same tags recur.
         """
         tags = filename.removesuffix(".whl").rsplit("-", 3)[1:]
         if len(tags) < 3 or not filename.endswith(".whl"):
@@ -198,7 +198,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def _loads(self) -> dict[tuple[str, str, str], bool]:
-        """Which tags of wheels, as their names have them, install here, of those that were asked for."""
+        """The cached answers which tags, as in names of wheels, install here."""
         return {}
 
     @property
@@ -221,7 +221,7 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
         return Tags(groups, {order: number for number, order in enumerate(dict.fromkeys(self._platforms()))})
 
     def _platforms(self) -> Iterable[str]:
-        """Return the platform tags, the most specific first."""
+        """Return the platform tags, most specific first."""
         if self.platform.system == "windows":
             return (f"win_{self.platform.architecture}",)
         if self.platform.system == "macos":
@@ -233,8 +233,8 @@ class Target(Struct, frozen=True, kw_only=True, dict=True):
     def marker(self) -> str:
         """The marker that holds on this Python and platform and on no other (PEP 751 ``environments``).
 
-        Two targets that differ in nothing but the C library, the build (with the GIL or free-threaded) or their tags
-        have the same: markers do not know these.
+        Two targets that only differ in the C library, the build (with the GIL or free-threaded) or their tags have the
+        same marker: markers do not cover these.
         """
         minor = f"{self.python.major}.{self.python.minor}"
         python = f"python_full_version == '{self.python}'" if self.exact else f"python_version == '{minor}'"
@@ -251,14 +251,14 @@ def _short_digest(tags: Iterable[str]) -> str:
 
 @lru_cache(maxsize=_KEPT)
 def _tag_ranks(target: Target) -> Mapping[Tag, int]:
-    """Return those of *target*, made once for equal ones: many locks of a project are for the same few."""
+    """Return the tags of *target*, computed once for equal targets: many locks of a project share a few."""
     return target._tags.ranks()
 
 
 def _is_for_another_extra(marker: str, extra: str) -> bool:
-    """Return whether it is plain that *marker* does not hold: an ``extra == NAME`` that only ``and`` joins to the rest.
+    """Return whether *marker* clearly does not hold: an ``extra == NAME`` joined to the rest only by ``and``.
 
-    Strings are read whole, as one may hold what reads as a marker; what parentheses hold is not looked at.
+    Strings are read as a whole, as one may contain text that looks like a marker; parentheses are skipped.
     """
     if "extra ==" not in marker:
         return False
@@ -286,7 +286,7 @@ def parse_target(text: str) -> Target:
     python_text, _, rest = rest.partition("-")
     platform_text, _, floor = rest.partition("-")
     if not re.fullmatch(r"[A-Za-z0-9._-]*", name):
-        raise InputError(repr(text), "its name may hold letters, digits and . _ - only")
+        raise InputError(repr(text), "its name may only contain letters, digits and . _ -")
     if not platform_text:
         raise InputError(repr(text), "names no platform", hint=_TARGETS)
     if platform_text.startswith("linux/") and not floor:
@@ -299,7 +299,7 @@ def parse_target(text: str) -> Target:
     except InputError as error:
         raise InputError(repr(text), f"{error.subject} is {error.problem}", hint=_TARGETS) from error
     if platform.system == "windows" and floor:
-        raise InputError(repr(text), "one part too much: Windows has no oldest version to name", hint=_TARGETS)
+        raise InputError(repr(text), "one part too many: Windows targets have no minimum version", hint=_TARGETS)
     if platform.system == "macos":
         macos = macos or OLDEST_MACOS
     return Target.of(python, platform, libc=libc, macos=macos, name=name)

@@ -55,7 +55,7 @@ class BuiltIndex(ForwardingIndex):
         return None if name in self._names else self._index.project(name)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return which indexes are asked for a project that cannot be had; none is for what the image builds."""
+        """Return which indexes are asked for an unavailable project; none is for what the image builds."""
         return Elsewhere() if name in self._names else self._index.elsewhere(name)
 
     def direct(self, reference: Reference) -> DirectSource:

@@ -26,7 +26,9 @@ _SETTINGS: Final = {
     **{f"protocol.{name}.allow": "always" for name in ("https", "http", "ssh", "git")},
     "protocol.file.allow": "user",  # not for submodules: a repository could name a folder of this machine
 }
-_LOCAL_SUBMODULE: Final = "GIT_ALLOW_PROTOCOL=file:https:ssh lets submodules of repositories that you trust lie here"
+_LOCAL_SUBMODULE: Final = (
+    "GIT_ALLOW_PROTOCOL=file:https:ssh allows submodules on this machine, for repositories that you trust"
+)
 
 
 def find_commit(reference: RepositoryReference) -> str | None:

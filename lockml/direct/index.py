@@ -137,7 +137,7 @@ class SourceIndex(ForwardingIndex):
         self._require_others(reference, entry)
         digest, size = (expected, None) if expected and not reference.local else self.digests([entry])[entry.filename]
         if expected is not None and digest != expected:
-            raise MetadataError(f"it has sha256 {digest} where {expected} was asked for")
+            raise MetadataError(f"it has sha256 {digest} where {expected} is required")
         return replace(entry, hashes={"sha256": digest}, size=size)
 
     def _require_others(self, reference: ArchiveReference, entry: FileEntry) -> None:
@@ -147,7 +147,7 @@ class SourceIndex(ForwardingIndex):
         for kind, expected in (each.split(":", 1) for each in named):
             found = hashlib.new(kind, content, usedforsecurity=False).hexdigest()
             if found != expected:
-                raise MetadataError(f"it has {kind} {found} where {expected} was asked for")
+                raise MetadataError(f"it has {kind} {found} where {expected} is required")
 
     def _metadata_of_archive(self, entry: FileEntry, subdirectory: str | None, label: str) -> CoreMetadata:
         sha256 = entry.hashes.get("sha256", "").lower()  # what is read has it
@@ -232,7 +232,7 @@ class SourceIndex(ForwardingIndex):
     def _scratch(self) -> Iterator[Path]:
         """Give an empty folder for a repository, which has to be fetched."""
         if self._archives.offline:
-            raise MetadataError(f"it is not in the cache, and {setting('offline')} was asked for")
+            raise MetadataError(f"it is not in the cache, and {setting('offline')} is set")
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="lockml-repository-") as scratch:
@@ -240,7 +240,7 @@ class SourceIndex(ForwardingIndex):
 
     def _find_commit(self, reference: RepositoryReference) -> str | None:
         if self._archives.offline:
-            raise MetadataError(f"its commit is not known, and {setting('offline')} was asked for")
+            raise MetadataError(f"its commit is not known, and {setting('offline')} is set")
         from lockml.direct.git import find_commit
 
         return find_commit(reference)

@@ -66,5 +66,5 @@ def _build_requirements(project: DynamicProject, index: Index) -> Iterator[Requi
 def _reference(url: str) -> Reference:
     reference = read_reference(url)
     if reference is None:
-        raise MetadataError(f"it needs {url!r}, which is no reference that lockml knows")
+        raise MetadataError(f"it needs {url!r}, which is not a reference that lockml knows")
     return reference

@@ -35,7 +35,7 @@ def read_static_metadata(read: ReadTree) -> bytes:
     project = _read_project(read)
     if project is None:
         if read("setup.py") is None and read("setup.cfg") is None and read("pyproject.toml") is None:
-            raise MetadataError("it is no Python project: it has neither pyproject.toml nor setup.py")
+            raise MetadataError("it is not a Python project: it has neither pyproject.toml nor setup.py")
         raise DynamicMetadataError("its name, version and dependencies are known only after a build")
     dynamic = project.get("dynamic", [])
     unstated = [key for key in _DECIDING if isinstance(dynamic, list) and key in dynamic]
@@ -63,7 +63,7 @@ def read_build_requirements(read: ReadTree) -> tuple[str, ...]:
         return _USUAL_BACKEND
     requires = system.get("requires")
     if not isinstance(requires, list) or not all(isinstance(each, str) for each in requires):
-        raise MetadataError("its build-system.requires is no list of requirements")
+        raise MetadataError("its build-system.requires is not a list of requirements")
     return tuple(requires)
 
 

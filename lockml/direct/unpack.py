@@ -26,7 +26,7 @@ def unpack(content: bytes, filename: str, folder: Path) -> Path:
         else:
             _unpack_tar(content, folder)
     except tarfile.FilterError as error:
-        raise MetadataError(f"its archive holds what must not be unpacked ({error})") from error
+        raise MetadataError(f"its archive has an entry that must not be unpacked ({error})") from error
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise MetadataError(f"it is not a source archive ({error})") from error
     inside = sorted(folder.iterdir())

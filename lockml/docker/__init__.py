@@ -1,1 +1,1 @@
-"""Docker files and what the lock knows of them: written here, and read."""
+"""Read and write Dockerfiles, Compose files and .dockerignore files, and compare them with the lock."""

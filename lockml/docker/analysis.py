@@ -1,4 +1,4 @@
-"""A `Dockerfile` and its context in, what the rules look at out: stages, commands, installations, copies."""
+"""Analyse a `Dockerfile` and its context for the rules: stages, commands, installations, copies."""
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,9 +26,9 @@ CONDA: Final = frozenset({"conda", "mamba", "micromamba"})
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What the build can copy. *ignores* is None where no .dockerignore is there, *ignore_source* its text.
+    """What the build can copy. *ignores* is None if there is no .dockerignore, *ignore_source* is its text.
 
-    *read* is None where the context is not known, as for standard input.
+    *read* is None if the context is unknown, as for standard input.
     """
 
     read: ReadContext | None = None
@@ -49,7 +49,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
 
 class Analysis:
-    """All that the rules know of one Dockerfile; each part is worked out once."""
+    """Everything that the rules know about one Dockerfile; each part is computed once."""
 
     def __init__(self, dockerfile: Dockerfile, context: Context) -> None:
         self.dockerfile = dockerfile
@@ -78,22 +78,22 @@ class Analysis:
 
     @cached_property
     def installs(self) -> tuple[tuple[Run, Install], ...]:
-        """Every installation with its RUN, in the order of the file."""
+        """Every installation with its RUN, in file order."""
         return tuple((run, install) for run in self.runs for install in run.installs)
 
     @cached_property
     def run_at(self) -> Mapping[tuple[int, int], Run]:
-        """The RUNs by the number of their stage and their number in it."""
+        """The RUNs by the number of their stage and their own number in it."""
         return {(run.stage, run.number): run for run in self.runs}
 
     @cached_property
     def copy_at(self) -> Mapping[tuple[int, int], Copy]:
-        """The COPYs and ADDs by the number of their stage and their number in it."""
+        """The COPYs and ADDs by the number of their stage and their own number in it."""
         return {(stage, copy.step): copy for stage, copies in enumerate(self.copies) for copy in copies}
 
     @cached_property
     def shipped(self) -> frozenset[int]:
-        """The stages whose layers are in an image that the file makes."""
+        """The stages whose layers are in an image that the file builds."""
         used: dict[int, frozenset[int]] = {}
         for stage, copies in zip(self.stages, self.copies, strict=True):
             sources = {copy.source_stage for copy in copies if copy.source_stage is not None}
@@ -110,16 +110,16 @@ class Analysis:
                 yield stage
 
     def line(self, stage: int) -> tuple[int, ...]:
-        """Return *stage* and those that it begins with, nearest first."""
+        """Return *stage* and the stages that it is based on, nearest first."""
         found: list[int] = []
         number: int | None = stage
-        while number is not None:  # a stage begins with none but an earlier one
+        while number is not None:  # a stage can only be based on an earlier one
             found.append(number)
             number = self.stages[number].base.stage
         return tuple(found)
 
     def before(self, run: Run) -> Iterator[Run]:
-        """Yield the RUNs whose layers *run* stands on, the latest first."""
+        """Yield the RUNs whose layers are below *run*, latest first."""
         chain = self.line(run.stage)
         for each in reversed(self.runs):
             if each.stage == run.stage and each.number < run.number:
@@ -128,14 +128,14 @@ class Analysis:
             yield from (each for each in reversed(self.runs) if each.stage == stage)
 
     def context_file(self, run: Run, path: str, workdir: str) -> str | None:
-        """Return the file of the context that *path* is in *run*, None where that is not known."""
+        """Return the file of the context that *path* refers to in *run*, None if that is unknown."""
         if self.context.read is None or "$" in path or "://" in path:
             return None
         build_path = (run.stage, run.number, posixpath.normpath(posixpath.join(workdir, path)))
         return context_path(build_path, self.stages, self.copies, run.mounts, self.context.read)
 
     def pins_of(self, run: Run, install: Install, option: Option) -> tuple[str, Pins] | None:
-        """Return the file of the context that *option* names and what it pins, None where it cannot be read."""
+        """Return the file of the context that *option* names and what it pins, None if it cannot be read."""
         if option.value is None:
             return None
         file = self.context_file(run, option.value, install.command.workdir)
@@ -145,7 +145,7 @@ class Analysis:
         return (file, pins) if pins is not None else None
 
     def pins(self, file: str) -> Pins | None:
-        """Return what the *file* of the context pins, None where it is none that can be read."""
+        """Return what the *file* of the context pins, None if it cannot be read as requirements."""
         if self.context.read is None:
             return None
         if file not in self._pins:
@@ -154,7 +154,7 @@ class Analysis:
 
     @cached_property
     def locked(self) -> Mapping[int, Sequence[tuple[int, Install]]]:
-        """The installations that take what a lock says, by stage, each with the number of its RUN."""
+        """The installations that a lock decides, by stage, each with the number of its RUN."""
         found: dict[int, list[tuple[int, Install]]] = {}
         for run, install in self.installs:
             if self.is_locked(run, install):
@@ -162,9 +162,9 @@ class Analysis:
         return found
 
     def is_locked(self, run: Run, install: Install) -> bool:
-        """Return whether *install* takes what a lock says and nothing else.
+        """Return whether *install* installs exactly what a lock says.
 
-        Where the files are not known, ``--require-hashes`` says so, as pip then refuses all that has no hash.
+        If the files are unknown, ``--require-hashes`` decides, as pip then refuses anything without a hash.
         """
         if install.tool in ("uv sync", "poetry", "pdm", "pipenv") or install.tool in CONDA:
             return install.frozen and not install.named
@@ -178,11 +178,11 @@ class Analysis:
         )
 
     def dependency_free(self, install: Install) -> bool:
-        """Return whether *install* leaves out what its packages need."""
+        """Return whether *install* skips the dependencies of its packages."""
         return install.has("--no-deps") or install.is_set("PIP_NO_DEPS") or install.is_set("UV_NO_DEPS")
 
 
 def requires_hashes(install: Install) -> bool:
-    """Return whether *install* refuses what has no hash."""
+    """Return whether *install* refuses packages without a hash."""
     variable = "PIP_REQUIRE_HASHES" if install.tool == "pip" else "UV_REQUIRE_HASHES"
     return install.has("--require-hashes") or install.is_set(variable)

@@ -1,4 +1,4 @@
-"""A Compose file and the images that are audited in, which services run others out (Compose specification)."""
+"""Find the services of a Compose file that run other images than the audited ones (Compose specification)."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from lockml.docker.rules.suppressions import Span, suppress, suppressions_of
 __all__ = ["lint_compose"]
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MERGED: Final = 20  # mappings that one is merged with
+_MERGED: Final = 20  # mappings merged into one
 _VARIABLE: Final = re.compile(r"\$\{?[A-Za-z_]")
 
 
 def lint_compose(source: Source, images: Sequence[str], settings: Settings) -> tuple[Finding, ...]:
     """Return what is wrong with the services of *source*; *images* are those that lockml.toml names.
 
-    Raises InputError for what is no YAML.
+    Raises InputError for anything but YAML.
     """
     try:
         root = yaml.compose(source.text.encode("utf-8", "replace").decode("utf-8"), Loader=_LOADER)
@@ -46,7 +46,7 @@ def lint_compose(source: Source, images: Sequence[str], settings: Settings) -> t
 
 
 def _pairs(node: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the scalar keys of a mapping with what they have."""
+    """Yield the scalar keys of a mapping with their values."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -54,7 +54,7 @@ def _pairs(node: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _get(node: Any, name: str) -> Any:
-    """Return what a mapping has for *name*, of its own or of those that it is merged with (``<<``), the first first."""
+    """Return the value of a mapping for *name*, its own or from mappings merged into it (``<<``), first to last."""
     left: list[Any] = [node]
     seen: set[int] = set()
     while left and len(seen) < _MERGED:
@@ -87,16 +87,16 @@ def _image(source: Source, service: str, node: Any, images: Sequence[str]) -> It
     yield Finding(
         code="LK701",
         severity=RULES["LK701"].severity,
-        message=f"service {service!r} runs {text}, and lockml.toml names {named}",
+        message=f"service {service!r} runs {text}, but lockml.toml names {named}",
         source=source,
         start=node.start_mark.index,
         stop=node.end_mark.index,
-        hint="name the image that is audited, or audit this one",
+        hint="use the audited image here, or audit this one",
     )
 
 
 def _arguments(source: Source, node: Any) -> Iterator[Finding]:
-    """Yield the secrets among build arguments: they stay in the history of the image."""
+    """Yield the secrets among build arguments, which remain in the history of the image."""
     pairs = [(str(key.value), value) for key, value in _pairs(node)]
     if isinstance(node, yaml.SequenceNode):
         scalars = [each for each in node.value if isinstance(each, yaml.ScalarNode)]
@@ -108,9 +108,9 @@ def _arguments(source: Source, node: Any) -> Iterator[Finding]:
             yield Finding(
                 code="LK303",
                 severity=RULES["LK303"].severity,
-                message=f"the build argument {name} stays in the history of the image",
+                message=f"the build argument {name} remains in the history of the image",
                 source=source,
                 start=value.start_mark.index,
                 stop=value.end_mark.index,
-                hint="give it as a secret of the build",
+                hint="pass it as a build secret",
             )

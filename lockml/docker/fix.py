@@ -1,4 +1,4 @@
-"""A Dockerfile in, the same with all that can safely be fixed out."""
+"""Fix everything in a Dockerfile that can be fixed safely."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,11 +15,11 @@ from lockml.docker.model import Edit, Finding
 
 __all__ = ["Fixed", "apply_edits", "fix_dockerfile"]
 
-_ROUNDS: Final = 30  # fixes at one place, or that others make possible
+_ROUNDS: Final = 30  # rounds: fixes at one place, or enabled by others
 
 
 class Fixed(Struct, frozen=True, kw_only=True):
-    """What a Dockerfile and its .dockerignore are once fixed, and the *findings* that are left."""
+    """A Dockerfile and its .dockerignore after fixing, and the remaining *findings*."""
 
     source: Source
     ignore_source: Source | None
@@ -28,7 +28,7 @@ class Fixed(Struct, frozen=True, kw_only=True):
 
 
 def fix_dockerfile(source: Source, context: Context, settings: Settings) -> Fixed:
-    """Return *source* with every safe fix made, again and again until none is left; what it returns changes no more."""
+    """Return *source* with every safe fix applied until none is left; fixing the result again changes nothing."""
     count = 0
     findings = lint_dockerfile(source, context, settings)
     for _ in range(_ROUNDS):
@@ -50,7 +50,7 @@ def fix_dockerfile(source: Source, context: Context, settings: Settings) -> Fixe
 
 
 def _compatible(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings whose edits touch none of those before them."""
+    """Return the findings whose edits do not overlap earlier ones."""
     chosen: list[Finding] = []
     taken: dict[str, list[Edit]] = {}
     for finding in findings:
@@ -71,7 +71,7 @@ def _edited(source: Source, findings: Iterable[Finding]) -> Source:
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Return *text* with the *edits*, which do not overlap; those at one place stay in order."""
+    """Return *text* with the non-overlapping *edits* applied; edits at the same place keep their order."""
     parts: list[str] = []
     offset = 0
     for edit in sorted(edits, key=lambda each: (each.start, each.stop)):

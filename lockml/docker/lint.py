@@ -1,4 +1,4 @@
-"""A Dockerfile and its context in, what is wrong with it out."""
+"""Lint a Dockerfile and its context."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
@@ -40,14 +40,14 @@ _FINDERS: Final[tuple[Callable[[Analysis], Iterator[Finding]], ...]] = (
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the configuration says: the codes that do not count, and how others count."""
+    """The linting configuration: the codes to ignore, and severities of others."""
 
     ignore: frozenset[str] = frozenset()
     severity: Mapping[str, Severity] = field(default_factory=dict)
 
 
 def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tuple[Finding, ...]:
-    """Return the findings in the order of the text, those of the .dockerignore behind them."""
+    """Return the findings in text order, followed by those of the .dockerignore."""
     dockerfile = parse_dockerfile(source)
     analysis = Analysis(dockerfile, context)
     findings = find_all(analysis)
@@ -62,13 +62,13 @@ def lint_dockerfile(source: Source, context: Context, settings: Settings) -> tup
 
 
 def find_all(analysis: Analysis) -> list[Finding]:
-    """Return what is wrong, whatever comments and the configuration say of it."""
+    """Return all findings, before comments and the configuration apply."""
     faults = [_fault(analysis.source, fault.problem, fault.start) for fault in analysis.dockerfile.faults]
     return faults + [finding for find in _FINDERS for finding in find(analysis)]
 
 
 def judged(findings: Iterable[Finding], settings: Settings, source: Source) -> tuple[Finding, ...]:
-    """Return the *findings* that count as *settings* say, each once, those of *source* first."""
+    """Return the *findings* that count according to *settings*, each once, those of *source* first."""
     counted = {
         (each.source.name, each.start, each.code, each.message): replace(
             each, severity=settings.severity.get(each.code, each.severity)

@@ -1,4 +1,4 @@
-"""The nouns of linting: rules, findings, and the edits that end them."""
+"""The data model of linting: rules, findings, and the edits that fix them."""
 
 from typing import Final, Literal
 
@@ -13,7 +13,7 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """What is looked for: its *code*, a *name*, how it counts, one *sentence* that says what is wrong."""
+    """A rule: its *code*, a *name*, its severity, and one *sentence* that says what is wrong."""
 
     code: str
     name: str
@@ -23,12 +23,12 @@ class Rule(Struct, frozen=True, kw_only=True):
 
     @property
     def page(self) -> str:
-        """Where it is described, seen from the documentation's folder."""
+        """The link to its description, relative to the documentation folder."""
         return f"dockerfile-rules.md#{self.code.lower()}-{self.name}"
 
 
 class Edit(Struct, frozen=True, kw_only=True):
-    """Put *text* where the source has what is from *start* to *stop*."""
+    """A replacement of the source from *start* to *stop* by *text*."""
 
     start: int
     stop: int
@@ -36,10 +36,10 @@ class Edit(Struct, frozen=True, kw_only=True):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong, from *start* to *stop* in *source*.
+    """One fault, from *start* to *stop* in *source*.
 
-    *fix* are the edits that end it without changing what the image is meant to be, () where none do; all of them or
-    none are made. *hint* says what to do where there is none.
+    *fix* are the edits that fix it without changing the intended image, () if there are none; they are applied together
+    or not at all. *hint* says what to do without a fix.
     """
 
     code: str

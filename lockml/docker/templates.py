@@ -1,7 +1,7 @@
-"""What an image is made of in; the texts of a Dockerfile, a .dockerignore and a compose service for it out.
+"""Write a Dockerfile, a .dockerignore and a Compose service from a recipe of what an image consists of.
 
-The order is that of the layer cache: what changes seldom comes first, so that a change of the code installs nothing
-again. Dockerfile reference, "Dockerfile overview"; the compose specification, "Services".
+The order suits the layer cache: what seldom changes comes first, so a code change reinstalls nothing. Dockerfile
+reference, "Dockerfile overview"; the Compose specification, "Services".
 """
 
 import json
@@ -17,32 +17,31 @@ Installer = Literal["pip", "uv"]
 _NEXT_LINE: Final = "\\\n    "
 _VENV: Final = "/opt/venv"
 _BUILD: Final = "/opt/build"
-_USER: Final = 10001  # above those that base images and hosts give to people
+_USER: Final = 10001  # above the IDs that base images and hosts assign to people
 _CACHES: Final = {"pip": "/root/.cache/pip", "uv": "/root/.cache/uv"}
 _IGNORED: Final = (
-    ("What git and editors keep.", (".git", ".gitignore", ".github", ".gitlab-ci.yml", ".idea", ".vscode")),
+    ("Files of git and editors.", (".git", ".gitignore", ".github", ".gitlab-ci.yml", ".idea", ".vscode")),
     ("Environments and caches of this machine.", ("**/.venv", "**/venv", "**/__pycache__", "**/*.py[cod]")),
     ("", ("**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache", "**/.tox", "**/.nox", "**/.ipynb_checkpoints")),
     ("", ("**/*.egg-info", "**/.coverage", "**/htmlcov")),
     ("Logins.", ("**/.env", "**/.env.*", "**/.netrc", "**/.pypirc")),
     (
-        "What builds the image is no part of it.",
+        "Files that build the image are not part of it.",
         ("Dockerfile*", ".dockerignore", "compose*.y*ml", "docker-compose*.y*ml"),
     ),
 )
 
 
 class ImageRecipe(Struct, frozen=True, kw_only=True):
-    """What an image is made of.
+    """The recipe of an image.
 
-    *base* and *uv_image* are references as FROM has them, *target* says for whom the lock is. *requirements* is the
-    locked file and *sources* are the files and folders that it names, *unhashed* the file to install second, None where
-    there is none, and *trees* are the folders that it names, all relative to the build context. *built* is the file of
-    the sources that the image builds, None where there is none, *archives* are the archives of this machine that it
-    names, and *build* is the file of what these builds need, None for nothing. *complete* says that the locked file
-    names all that it needs, *wheels_only* that nothing in it has to be built, *musl* that the base is of Alpine's kind.
-    The base has *provided* some packages, in its environment *virtual*, "" for its system. *label* is the digest of the
-    pins, and *command* what the container runs.
+    *base* and *uv_image* are references as in FROM, *target* is what the lock is for. *requirements* is the locked file
+    and *sources* are the files and folders that it names, *unhashed* the file to install second, or None, and *trees*
+    the folders that it names, all relative to the build context. *built* is the file of the sources that the image
+    builds, or None, *archives* are the archives of this machine that it names, and *build* is the file of their build
+    requirements, or None. *complete* says that the locked file names everything that it needs, *wheels_only* that
+    nothing in it has to be built, *musl* that the base uses musl. *provided* says that the base provides packages, in
+    its environment *virtual*, "" for its system. *label* is the digest of the pins, *command* what the container runs.
     """
 
     base: str
@@ -118,7 +117,9 @@ def _ground(first: str, prefix: str) -> Iterator[_Step]:
     """Yield what all stages share."""
     yield _Step(first)
     variables = ["PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", f"PATH={prefix}/bin:$PATH"]
-    text = "Python writes no bytecode while it runs, so the container stays as it was built, and holds no output back."
+    text = (
+        "Python writes no bytecode at run time, so the container stays as it was built, and does not buffer its output."
+    )
     yield _Step("ENV " + f" {_NEXT_LINE}".join(variables), text)
     yield _Step("WORKDIR /app")
 
@@ -130,18 +131,16 @@ def _add_user(recipe: ImageRecipe) -> str:
 
 
 def _build(recipe: ImageRecipe, base: str) -> Iterator[_Step]:
-    """Yield the stage that builds wheels, where there are any to build."""
+    """Yield the stage that builds wheels, if there are any to build."""
     if recipe.built is None:
         return
-    yield _Step(
-        f"FROM {base} AS wheels", "What no index has is built here, and nothing but the wheels leaves this stage."
-    )
-    yield _Step(f"ENV PATH={_BUILD}/bin:$PATH", "Builds start programs of what they need, such as ninja.")
+    yield _Step(f"FROM {base} AS wheels", "This stage builds what no index has; only the wheels leave it.")
+    yield _Step(f"ENV PATH={_BUILD}/bin:$PATH", "Builds run programs of their build requirements, such as ninja.")
     yield _Step("WORKDIR /build")
     yield _Step(f"RUN python3 -m venv {_BUILD}")
     pip = f"{_BUILD}/bin/pip"
     if recipe.build is not None:
-        yield _copy(recipe.build, "What the builds need, by its hashes.")
+        yield _copy(recipe.build, "The build requirements, by hash.")
         yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
         yield _pip(recipe, f"{pip} install", f"--require-hashes --no-deps -r {recipe.build}")
     yield _copy(recipe.built, "The sources, by commit or hash.")
@@ -156,14 +155,14 @@ def _pip(recipe: ImageRecipe, command: str, options: str) -> _Step:
 
 
 def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
-    """Yield what makes the environment, *before* that a command: the locked file first, what has no hash second."""
+    """Yield the steps that make the environment, after a command *before*: the locked file, then unhashed sources."""
     if recipe.installer == "uv":
         yield _Step("COPY --from=uv /uv /usr/local/bin/uv")
     without_pip = " --without-pip" if recipe.installer == "uv" else ""
     beside = " --system-site-packages" if recipe.provided else ""
     if not recipe.virtual:
         yield _Step(f"RUN {before}python3 -m venv{without_pip}{beside} {recipe.prefix}")
-    text = "The locked packages come before the code: a change of the code installs nothing again."
+    text = "Install the locked packages before copying the code, so that a code change reinstalls nothing."
     yield _copy(recipe.requirements, text)
     yield from (_Step(f"COPY {source} {source}") for source in recipe.sources)
     yield _run(recipe, (*_locked_options(recipe), "-r", recipe.requirements))
@@ -172,7 +171,10 @@ def _install(recipe: ImageRecipe, before: str = "") -> Iterator[_Step]:
         yield from (_Step(f"COPY {tree} {tree}") for tree in recipe.trees)
         yield _run(recipe, ("--no-deps", "-r", recipe.unhashed))
     if recipe.built is not None:
-        yield _Step("COPY --from=wheels /wheels /wheels", "What was built: `lockml record` puts it into the lock.")
+        yield _Step(
+            "COPY --from=wheels /wheels /wheels",
+            "The built projects: `lockml record` adds their identities to the lock.",
+        )
         yield _run(recipe, ("--no-deps", "--no-index", "/wheels/*.whl"))
 
 
@@ -190,7 +192,7 @@ def _run(recipe: ImageRecipe, options: Iterable[str]) -> _Step:
     mount = ""
     if recipe.cache_mount:
         mount = f"--mount=type=cache,target={_CACHES[recipe.installer]} {_NEXT_LINE}"
-        words += ["--link-mode=copy"] if uv else []  # the cache is another file system
+        words += ["--link-mode=copy"] if uv else []  # the cache is on another file system
     else:
         words.append("--no-cache" if uv else "--no-cache-dir")
     return _Step(f"RUN {mount}{' '.join(words)} {_NEXT_LINE}{' '.join(options)}")
@@ -201,16 +203,16 @@ def _copy(file: str, comment: str = "") -> _Step:
 
 
 def _application(recipe: ImageRecipe) -> Iterator[_Step]:
-    text = "The digest of what was locked: `lockml check` says where the image was built from another lock."
+    text = "The digest of the lock: `lockml check` reports an image that was built from another one."
     yield _Step(f'LABEL lockml.lock="{recipe.label}"', text)
-    yield _Step("COPY . .", "The code is root's: what runs cannot change it.")
+    yield _Step("COPY . .", "The code belongs to root, so the running program cannot change it.")
     yield _Step(f"USER {_USER}")
-    yield _Step("HEALTHCHECK NONE", "A service has a check of its own here.")
+    yield _Step("HEALTHCHECK NONE", "Add a health check here if this is a service.")
     yield _Step(f"CMD {json.dumps(recipe.command)}")
 
 
 def format_dockerignore() -> str:
-    """Return the text of a .dockerignore: it lets the lock and the requirement files in."""
+    """Return the text of a .dockerignore that admits the lock and the requirement files."""
     lines: list[str] = []
     for title, patterns in _IGNORED:
         lines += [f"# {title}", *patterns] if title else patterns
@@ -218,7 +220,7 @@ def format_dockerignore() -> str:
 
 
 def format_compose(name: str, platform: str, *, dockerfile: str, file: str) -> str:
-    """Return the text of the compose *file* with one service, built of *dockerfile* for *platform*."""
+    """Return the text of the Compose *file* with one service, built from *dockerfile* for *platform*."""
     lines = [
         f"# Written by `lockml dockerfile init`; `lockml check --compose {file}:app` checks what runs.",
         "services:",
@@ -228,6 +230,6 @@ def format_compose(name: str, platform: str, *, dockerfile: str, file: str) -> s
         *([f"      dockerfile: {json.dumps(dockerfile)}"] if dockerfile != "Dockerfile" else ()),
         f"    image: {json.dumps(name)}",
         f"    platform: {platform}",
-        "    init: true  # hands signals on, and ends what the code leaves behind",
+        "    init: true  # forwards signals and reaps processes",
     ]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """Reads the known vulnerabilities of pinned releases from PyPI's JSON API, beside the simple one.
 
 PyPI's documentation, "JSON API", "vulnerabilities"; they come from the advisory database of the Python Packaging
-Authority. An index that has no such API does not tell, which is not the same as none.
+Authority. An index without such an API says nothing, which does not mean that there is none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -88,7 +88,7 @@ def _fetched(url: str, index: str, client: HttpClient, cache: Cache) -> bytes:
     answer = client.get(url, {"Accept": "application/json"})
     if answer.status != _OK:
         hint = "only an index with PyPI's JSON API lists vulnerabilities"
-        raise SilentIndexError(redact(index), "does not tell of vulnerabilities", hint=hint)
+        raise SilentIndexError(redact(index), "does not list vulnerabilities", hint=hint)
     page = CachedPage(base=url, etag=None, content_type="application/json", body=answer.body, fresh=True)
     cache.pages.keep(url, page, _MAX_AGE)
     return answer.body

@@ -93,7 +93,7 @@ def parse_built(table: Mapping[str, object], *, strict: bool = True) -> Built:
     reader = _Reader(table)
     if strict:
         reader.faults += [
-            (key, f"{key!r} is no key of it (they are {', '.join(_KEYS)})") for key in table if key not in _KEYS
+            (key, f"{key!r} is not a key (the keys are {', '.join(_KEYS)})") for key in table if key not in _KEYS
         ]
     name, version = reader.parsed("name", _name), reader.parsed("version", _version)
     reference = reader.reference()
@@ -114,7 +114,7 @@ class _Reader:
         """Return what *parse* makes of the text under *key*, None and a fault where there is none."""
         value = self._table.get(key)
         if not isinstance(value, str) or not value.strip():
-            self.faults.append((key if key in self._table else "", f"{key!r} must be a text"))
+            self.faults.append((key if key in self._table else "", f"{key!r} must be a string"))
             return None
         try:
             return parse(value.strip())
@@ -200,7 +200,7 @@ def _source(text: str) -> RepositoryReference | ArchiveReference:
             raise ValueError(f"{redact(text)!r} is a wheel, which needs no build: ask for it in the inputs")
         case ArchiveReference():
             if reference.hashes or reference.weak_hashes:
-                raise ValueError(f"{redact(text)!r} has a hash behind #: write it as `sha256`")
+                raise ValueError(f"{redact(text)!r} has a hash after #: write it as `sha256`")
             return reference
     raise ValueError(f"{redact(text)!r} is a folder: name a repository (git+https://…) or an archive (.tar.gz)")
 

@@ -1,4 +1,4 @@
-"""Where projects are to be had: the indexes and folders that a user names."""
+"""The places that projects come from: the indexes and folders that a user names."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -62,7 +62,7 @@ def _renewed(options: IndexOptions) -> Callable[[NormalizedName | None], bool]:
 
 
 def _locations(indexes: NamedIndexes, folder: Path) -> Iterator[IndexLocation]:
-    """Yield where projects are to be had, the first to ask first."""
+    """Yield where projects come from, the first to ask first."""
     for links in indexes.find_links:
         if links.startswith(("http://", "https://")):
             yield IndexLocation(url=links, is_find_links=True)

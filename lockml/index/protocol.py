@@ -31,7 +31,7 @@ class FileIndex(Protocol):
         """Return the project, or None where no index has it; raises PackageIndexError."""
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return who is asked for a project that cannot be had, and what indexes that are not asked for it list.
+        """Return which indexes are asked for an unavailable project, and what those that are not asked for it list.
 
         These are asked then, for this alone; nothing of it may be taken. Their errors are no errors.
         """
@@ -54,7 +54,7 @@ class ArchiveIndex(FileIndex, Protocol):
         """Whether nothing but the cache is used."""
 
     def content(self, entry: FileEntry) -> bytes:
-        """Return the bytes of *entry*, hashed; raises PackageIndexError where they cannot be had or are others."""
+        """Return the bytes of *entry*, hashed; raises PackageIndexError if they are unavailable or differ."""
 
     def cached(self, key: str, make: Callable[[], bytes]) -> bytes:
         """Return what the cache has under *key*, which never goes stale, else what *make* returns, which it keeps."""
@@ -88,7 +88,7 @@ class ForwardingIndex:
         return self._index.project(name)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return who is asked for a project that cannot be had, and what indexes that are not asked for it list."""
+        """Return which indexes are asked for an unavailable project, and what those that are not asked for it list."""
         return self._index.elsewhere(name)
 
     def metadata(self, file: DistributionFile) -> CoreMetadata:

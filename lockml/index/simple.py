@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["SimpleIndex"]
 
 _OUTAGE: Final = "the other indexes are not asked instead: they may have another project of this name"
-_OTHERS: Final = 16  # requests at once to indexes that are asked only to tell what they have
+_OTHERS: Final = 16  # requests at once to indexes that are asked only to show what they have
 _WHOLE_FILES: Final = 6  # that are fetched at once: each may be gigabytes
 _T = TypeVar("_T")
 _FileKey = tuple[str, str, tuple[tuple[str, str], ...], NormalizedName, str]
@@ -149,7 +149,7 @@ class SimpleIndex:
         return ElsewhereReader(self._locations, self._project_elsewhere, self._others_pool)
 
     def elsewhere(self, name: NormalizedName) -> Elsewhere:
-        """Return who is asked for a project that cannot be had, and what other locations list, which are asked then."""
+        """Return which indexes are asked for an unavailable project, and what the others list, which are asked now."""
         try:
             first = self.project(name)
         except PackageIndexError:
@@ -192,7 +192,7 @@ class SimpleIndex:
         """Return by file name what each wheel of *files* installs by all its bytes, which have the hash that it names.
 
         Each is fetched whole, unless it was before; what is found is kept at once, so that another run goes on where
-        this one was ended. A wheel that cannot be had, or has another hash, has an error.
+        this one was ended. The result of a wheel that is unavailable, or has another hash, is an error.
         """
         found: dict[str, ArtifactIdentity | str | PackageIndexError] = {}
         for file in files:
@@ -244,7 +244,7 @@ class SimpleIndex:
         return self._client.offline
 
     def content(self, entry: FileEntry) -> bytes:
-        """Return the bytes of *entry*, hashed; raises PackageIndexError where they cannot be had or are others."""
+        """Return the bytes of *entry*, hashed; raises PackageIndexError if they are unavailable or differ."""
         from lockml.index.http.download import fetch_whole
 
         with fetch_whole(entry, self._client, self._cache.folder) as whole:

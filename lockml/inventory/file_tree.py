@@ -30,7 +30,7 @@ EntryKind = Literal["file", "folder", "link", "other"]
 class UnreadableError(Exception):
     """A part of a file tree that exists but cannot be read; *reason* is a phrase.
 
-    Internal: it never reaches the user; the inventory turns it into a problem or an UnreachableError.
+    Internal: never reaches the user; the inventory turns it into a problem or an UnreachableError.
     """
 
     def __init__(self, path: str, reason: str) -> None:

@@ -50,7 +50,7 @@ def _dependencies(content: bytes, file: str) -> yaml.SequenceNode:
         for key, value in document.value:
             if key.value == "dependencies" and isinstance(value, yaml.SequenceNode):
                 return value
-    raise InputError(file, "is no conda environment: it has no list of dependencies")
+    raise InputError(file, "is not a conda environment: it has no list of dependencies")
 
 
 def _pip_lines(dependencies: yaml.SequenceNode) -> Iterator[yaml.ScalarNode]:

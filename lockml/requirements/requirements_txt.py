@@ -237,7 +237,7 @@ def _describe_unknown(line: str, option: str) -> str:
 
 
 def is_url(name: str) -> bool:
-    """Say whether the file *name* is had from a server."""
+    """Say whether the file *name* comes from a server."""
     return name.lower().startswith(("http://", "https://"))
 
 
@@ -248,7 +248,7 @@ def _included(by: str, name: str, origin: Origin) -> str:
     if not is_url(by):
         return posixpath.normpath(posixpath.join(posixpath.dirname(by), name))
     if "://" in name or name.startswith("file:"):
-        raise RequirementError(((str(origin), f"a file of a server cannot include {name!r}"),))
+        raise RequirementError(((str(origin), f"a file from a server cannot include {name!r}"),))
     return urljoin(by, name)
 
 
@@ -275,7 +275,7 @@ def _unquoted(text: str) -> str:
 def _add_requirement(state: _State, parsed: Requirement | UnnamedRequirement, origin: Origin) -> None:
     match parsed.reference:
         case FolderReference() | ArchiveReference(local=True) as reference if is_url(state.unfinished[-1]):
-            raise RequirementError(((str(origin), f"a file of a server cannot name {reference} of this machine"),))
+            raise RequirementError(((str(origin), f"a file from a server cannot name {reference} of this machine"),))
     if isinstance(parsed, Requirement):
         state.requirements.append(parsed)
     else:
@@ -303,7 +303,7 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
         raise RequirementError(((str(origin), problem),))
     if " --config-setting" in text or " --global-option" in text:
         raise RequirementError(
-            ((str(origin), f"{text!r}: build options behind a requirement are not supported; remove them"),)
+            ((str(origin), f"{text!r}: build options after a requirement are not supported; remove them"),)
         )
     try:
         if is_reference(text) or (editable and not re.search("[<>=!@]", text.partition(";")[0])):
@@ -334,7 +334,7 @@ def parse_line(text: str, origin: Origin, *, editable: bool = False) -> Requirem
 
 
 def _reason(text: str, error: Exception, origin: Origin) -> str:
-    """Return what is wrong with *text* in the words of who wrote it, with the line to write where there is one."""
+    """Return what is wrong with *text*, with the line to write instead if there is one."""
     has_options = not origin.file.endswith((".toml", ".py"))
     return describe_mistakes(text, _is_line, options=has_options) or " ".join(str(error).partition("\n")[0].split())
 
@@ -372,7 +372,7 @@ def _bare_reference(
     try:
         marker = Marker(condition) if semicolon else None
     except InvalidMarker as error:
-        raise BadReferenceError(f"its marker {condition.strip()!r} is none") from error
+        raise BadReferenceError(f"its marker {condition.strip()!r} is invalid") from error
     name, of_egg = name_of_reference(address)
     all_extras = {extra.strip() for extra in extras[1].split(",") if extra.strip()} if extras else set(of_egg)
     unnamed = UnnamedRequirement(

@@ -219,7 +219,7 @@ class _ExplanationBuilder:
         if references:
             yield from (f"    {_describe_reference(reference, self._finder)}" for reference in references)
         elif name in self._finder.rejections.unknown_projects:
-            yield "    no index has a project of this name"
+            yield "    no index has a project with this name"
         elif within:
             yield "    releases within these bounds that cannot be used:"
             yield from _rejection_lines(name, within)

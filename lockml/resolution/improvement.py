@@ -197,7 +197,7 @@ class _Improvement:
         return pin is not None and self._provider.is_satisfied_by(requirement, pin)
 
     def _may_be_met(self, requirement: SearchRequirement, solution: _Solution, free: Set[NormalizedName]) -> bool:
-        """Say whether a pin, or a better release in its place, may meet *requirement*, as far as is quick to tell."""
+        """Say whether a pin, or a better release in its place, may meet *requirement*, as far as quickly known."""
         name = requirement.identifier[0]
         current = solution.pins.get(name)
         if requirement.impossible is not None or current is None:

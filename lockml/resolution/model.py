@@ -215,7 +215,7 @@ class Obstacle(Struct, frozen=True, kw_only=True):
 
 
 class PassedOver(Struct, frozen=True, kw_only=True):
-    """A release of a project that is *newer* than the *chosen* one and was not to be had, with what was in its way."""
+    """A release of a project that is *newer* than the *chosen* one and was not available, with what was in its way."""
 
     name: NormalizedName
     chosen: Version
@@ -256,9 +256,9 @@ class PassedOver(Struct, frozen=True, kw_only=True):
 
 
 class Resolution(Struct, frozen=True, kw_only=True):
-    """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to tell.
+    """Every pin, sorted by name, with the requirements that apply to *target* and the warnings to show.
 
-    *passed_over* are newer releases that could not be chosen, one of a project; the warnings tell of them too.
+    *passed_over* are newer releases that could not be chosen, one of a project; the warnings name them too.
     *provided* are those of the image's own releases that stand for a pin.
     """
 

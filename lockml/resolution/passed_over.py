@@ -112,7 +112,7 @@ def _older_series_error(older: Mapping[str, PassedOver]) -> NoResolutionError:
     head = "only releases of an older series can be chosen, and no line asks for one"
     builds = sorted({name for each in older.values() for name in each.builds})
     names = sorted({each.name for each in older.values()})
-    accept = f"take the old releases with {' '.join(setting('accept-older', name) for name in names)}"
+    accept = f"use the old releases with {' '.join(setting('accept-older', name) for name in names)}"
     build = (
         f"run the build backends that know more with {setting('allow-build', ','.join(builds))}, or " if builds else ""
     )

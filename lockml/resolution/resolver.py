@@ -174,7 +174,7 @@ def _search(
         raise explained() from error
     except resolvelib.ResolutionTooDeep as error:
         raise NoResolutionError(
-            f"gave up after {rounds} rounds without an answer", hint="bound more of the requirements", gave_up=True
+            f"gave up after {rounds} rounds without an answer", hint="add bounds to more requirements", gave_up=True
         ) from error
 
 
@@ -295,7 +295,7 @@ def _build_pins(mapping: dict[Identifier, Candidate], provider: LockProvider, ta
 
 
 def _passed_over(solved: Solved, roots: Sequence[Requirement], progress: Progress) -> tuple[PassedOver, ...]:
-    """Return which newer releases were not to be had, one of a project: another search finds out, if it may be so.
+    """Return which newer releases were not available, one of a project: another search finds out, if there may be any.
 
     That search takes what has to be built, or cannot be read, as if it needed nothing.
     """

@@ -49,7 +49,7 @@ def reachable(
 ) -> dict[Identifier, Candidate]:
     """Return what of *mapping* *requirements* lead to: backtracking leaves pins behind that nothing needs any more.
 
-    resolvelib would omit them too, but it recurses without end where such pins need each other.
+    resolvelib would omit them too, but it recurses forever if such pins need each other.
     """
     reached: dict[Identifier, Candidate] = {}
     waiting = list(requirements)
@@ -235,7 +235,7 @@ class _Search(Resolution[SearchRequirement, Candidate, Identifier]):
         """Return what *candidate* requires and the pins do not meet, itself among them.
 
         resolvelib then chooses those projects again, which keeps *candidate*. It may do so once with each pin: after
-        that the two exclude each other, as they do, or each might displace the other without end.
+        that the two exclude each other, as they do, or each might displace the other forever.
         """
         pins = {**self.state.mapping, candidate.identifier: candidate}
         return [

@@ -111,8 +111,9 @@ def _prerelease_warnings(solved: Solved) -> Iterator[str]:
         of_several, alone[f"{pin.name} {pin.version}"] = _why_prerelease(pin, solved)
         by_reason.setdefault(of_several, []).append(f"{pin.name} {pin.version}")
     shown = [f"{_few(pins)}, {reason if len(pins) > 1 else alone[pins[0]]}" for reason, pins in by_reason.items()]
-    subject = "a pre-release is" if len(unnamed) == 1 else f"{len(unnamed)} pre-releases are"
-    yield f"{subject} locked that no line of yours names ({setting('no-pre')} refuses that): {'; '.join(shown)}"
+    one = len(unnamed) == 1
+    subject, them = ("a pre-release is", "it") if one else (f"{len(unnamed)} pre-releases are", "them")
+    yield f"{subject} locked that no line of yours names ({setting('no-pre')} rejects {them}): {'; '.join(shown)}"
 
 
 def _few(words: list[str]) -> str:

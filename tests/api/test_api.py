@@ -160,7 +160,7 @@ def test_what_is_no_wheel_is_not_identified(filename: str, content: bytes) -> No
 
 @pytest.mark.parametrize("kind", ["freeze", "thing"])
 def test_subject_without_files_is_refused(kind: str) -> None:
-    with pytest.raises(api.InputError, match="no kind of subject"):
+    with pytest.raises(api.InputError, match="not a kind of subject"):
         api.open_subject(kind, "x")
 
 

@@ -50,12 +50,12 @@ def test_info_counts_what_is_kept_by_kind(tmp_path: Path) -> None:
         "standing": 2,
     }
     assert kinds["index"]["bytes"] > 0
-    assert "what files of images hash to" in cache(tmp_path, "info").out
+    assert "hashes of image files" in cache(tmp_path, "info").out
 
 
 def test_info_of_nothing_says_so(tmp_path: Path) -> None:
     outcome = cache(tmp_path, "info")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"nothing is kept in {tmp_path}/cache\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"{tmp_path}/cache is empty\n")
 
 
 def test_prune_removes_what_nobody_has_used_for_a_while(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_prune_follows_no_link_out_of_the_cache(tmp_path: Path) -> None:
 
 def test_age_that_is_none_is_refused(tmp_path: Path) -> None:
     outcome = cache(tmp_path, "prune", "--older-than", "soon")
-    assert (outcome.code, "is no length of time" in outcome.err) == (2, True)
+    assert (outcome.code, "is not a duration" in outcome.err) == (2, True)
 
 
 def caught(folder: Path, *arguments: str) -> Outcome:
@@ -143,8 +143,8 @@ def test_cache_of_another_user_is_done_without_and_said(tmp_path: Path) -> None:
     (told,) = (line for line in outcome.err.splitlines() if line.startswith("warning"))
     cache_folder = tmp_path / "cache"
     assert told == (
-        f"warning: the cache {cache_folder} is not used: it belongs to user 1000; "
-        "name a folder of your own with --cache-dir"
+        f"warning: not using the cache {cache_folder}: it belongs to user 1000; "
+        "choose a folder of your own with --cache-dir"
     )
     assert list((tmp_path / "cache").iterdir()) == []
     assert "warning" not in caught(tmp_path, "--cache-dir", "own").err
@@ -158,4 +158,4 @@ def test_check_without_a_cache_says_nothing_of_it(tmp_path: Path) -> None:
     assert caught(tmp_path).code == 0
     (tmp_path / "venv").mkdir()
     told = [run_lockml("check", "--path", "venv", *more, folder=tmp_path).err for more in ((), ("--no-cache",))]
-    assert ["is not used" in each for each in told] == [True, False]
+    assert ["not using" in each for each in told] == [True, False]

@@ -104,7 +104,7 @@ def test_what_came_from_nobody_knows_where_is_asked_of_no_index() -> None:
 def test_packages_of_the_system_are_left_out_and_may_be_asked_for() -> None:
     found = described([installed("a", owner="Debian package python3-a"), installed("b")], {"b": ["a>=2"]})
     assert [(str(each), each.unindexed) for each in found.left_out] == [
-        ("a 1.0 is of the Debian package python3-a, and left out", False)
+        ("skipped a 1.0: managed by the Debian package python3-a", False)
     ]
     assert found.contradictions == ()
 
@@ -142,12 +142,12 @@ def test_what_a_left_out_project_requires_is_a_root() -> None:
 def test_excluded_projects_are_left_out() -> None:
     found = described([installed("a"), installed("b")], {"a": ["b>=2"]}, excluded=["B"])
     assert (found.roots, found.contradictions) == (("a",), ())
-    assert [str(each) for each in found.left_out] == ["b 1.0 is excluded, and left out"]
+    assert [str(each) for each in found.left_out] == ["skipped b 1.0: excluded"]
 
 
 def test_contradictions_are_told_with_both_versions() -> None:
     found = described([installed("a"), installed("b")], {"a": ["b>=2", "absent"]})
-    assert found.contradictions == ("a 1.0 requires b>=2, and 1.0 is installed",)
+    assert found.contradictions == ("a 1.0 requires b>=2, but 1.0 is installed",)
 
 
 def test_requirement_whose_marker_compares_nonsense_does_not_apply() -> None:

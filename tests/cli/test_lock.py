@@ -70,7 +70,7 @@ def test_lock_from_replaces_what_it_wrote_and_nothing_else(tmp_path: Path, url: 
         for foreign in (b"six\n", content + b"six\n" if name == "requirements.in" else b"six\n"):
             (tmp_path / name).write_bytes(foreign)
             again = run(tmp_path, url, *arguments)
-            assert (again.code, f"{name}: is already there" in again.err) == (2, True), again.err
+            assert (again.code, f"{name}: already exists" in again.err) == (2, True), again.err
             assert (tmp_path / name).read_bytes() == foreign
         (tmp_path / name).write_bytes(content)
 
@@ -95,7 +95,7 @@ def test_own_project_in_an_image_is_never_asked_of_the_index(tmp_path: Path, url
     )
     outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar")
     assert outcome.code == 0, outcome.err
-    assert "mine 0.3 was installed from file:///app" in outcome.err
+    assert "skipped mine 0.3: installed from file:///app" in outcome.err
     assert "--exclude mine" in outcome.err
     pins = [line for line in (tmp_path / "requirements.in").read_text().splitlines() if not line.startswith("#")]
     assert pins == ["needs-mine==1.0", "numpy==1.25.0"]
@@ -130,12 +130,12 @@ def test_subject_that_contradicts_itself_is_locked_only_as_it_is(tmp_path: Path,
     )
     refused = run(tmp_path, url, "lock", "--from", "archive:image.tar")
     assert refused.code == 3
-    assert "model 1.0 requires numpy>=1.20, and 1.19.0 is installed" in refused.err
+    assert "model 1.0 requires numpy>=1.20, but 1.19.0 is installed" in refused.err
     assert "--as-is" in refused.err
     assert not (tmp_path / "requirements.in").exists()
     outcome = run(tmp_path, url, "lock", "--from", "archive:image.tar", "--as-is")
     assert outcome.code == 0, outcome.err
-    assert "warning: model 1.0 requires numpy>=1.20, and 1.19.0 is installed" in outcome.err
+    assert "warning: model 1.0 requires numpy>=1.20, but 1.19.0 is installed" in outcome.err
     assert "numpy==1.19.0" in (tmp_path / "requirements.txt").read_text()
     python = ("--python", "3.11.2", *TARGET[2:])
     assert run(tmp_path, url, "compile", "requirements.in", "--as-is", *python, "--check").code == 0
@@ -203,8 +203,8 @@ def test_lock_is_started_from_a_list_of_pip(tmp_path: Path, served: Served, url:
     pins = [line for line in (tmp_path / "requirements.in").read_text().splitlines() if not line.startswith("#")]
     assert pins == ["numpy==1.25.0", "six==1.16.0"]
     for told in (
-        "mine 0.3 is editable, and left out",
-        "own  was installed from file:///app",
+        "skipped mine 0.3: editable install",
+        "skipped own : installed from file:///app",
         "frozen.txt:7: not a line",
     ):
         assert told in outcome.err
@@ -218,7 +218,7 @@ def test_list_of_pip_is_of_this_machine_unless_options_say_otherwise(tmp_path: P
     (tmp_path / "frozen.txt").write_text("six==1.16.0\n")
     outcome = run(tmp_path, url, "lock", "--from", "freeze:frozen.txt")
     assert outcome.code == 0, outcome.err
-    assert "Taken from this machine: Python" in outcome.err
+    assert "Using this machine's Python" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_list_of_pip_is_of_this_machine_unless_options_say_otherwise(tmp_path: P
     [
         ("six==1.16.0\nSIX==1.15.0\n", (), "frozen.txt: lists six more than once"),
         ("", (), "frozen.txt: lists no packages"),
-        ("six==1.16.0\n", ("--environment", "/opt"), "--environment: does not go with freeze:FILE"),
+        ("six==1.16.0\n", ("--environment", "/opt"), "--environment: cannot be used with freeze:FILE"),
     ],
 )
 def test_list_that_cannot_be_meant_is_refused(

@@ -42,7 +42,7 @@ def test_command_line_counts_before_variables_and_the_last_before_others(
     arguments = (*before, "compile", "--python", "3.11", "--index-url", url, *behind)
     outcome = run_lockml(*arguments, folder=asked, variables=variables)
     assert outcome.code == 0, outcome.err
-    assert ("Taken from this machine" in outcome.err) == (loud != "quiet")
+    assert ("Using this machine's" in outcome.err) == (loud != "quiet")
     assert ("requirements.txt (written)" in outcome.err) == (loud != "quiet")
     assert ("GET " in outcome.err) == (loud == "verbose")
     assert loud != "quiet" or outcome.err == ""
@@ -62,7 +62,7 @@ def test_requests_are_told_without_logins_and_what_the_cache_had(asked: Path, se
     assert f"GET {url}six/: status 200, " in first.err
     assert "hunter2" not in first.err
     again = run_lockml(*arguments, folder=asked)
-    assert "an earlier result, which is taken from the cache" in again.err
+    assert "using the earlier result from the cache" in again.err
     (asked / "requirements.in").write_text("six>=1\n")
     changed = run_lockml(*arguments, "--offline", folder=asked)
     assert "six-1.16.0-py3-none-any.whl: metadata from the cache" in changed.err

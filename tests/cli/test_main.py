@@ -34,8 +34,8 @@ def test_help_names_the_commands_and_the_exit_codes(tmp_path: Path) -> None:
     assert outcome.code == 0
     assert "compile" in outcome.out
     assert "check" in outcome.out
-    assert "Exit codes: 0 in order, 1 drift" in outcome.out
-    assert "70 a defect of lockml" in " ".join(outcome.out.split())
+    assert "Exit codes: 0 success, 1 drift" in outcome.out
+    assert "70 internal error" in " ".join(outcome.out.split())
 
 
 def every_option() -> Iterator[tuple[str, click.Option]]:
@@ -105,7 +105,7 @@ def test_defect_is_told_in_one_line_and_exits_70(tmp_path: Path, arguments: tupl
     assert done.returncode == 70
     assert done.stdout == ""
     assert done.stderr == (
-        "error: lockml: broke off by a defect of its own (KeyError: 'https://index.example/simple \\x1b[31m'); "
+        "error: lockml: internal error (KeyError: 'https://index.example/simple \\x1b[31m'); "
         "please report it with the traceback, which LOCKML_DEBUG=1 or --debug prints\n"
     )
 

@@ -144,7 +144,7 @@ def test_folder_of_another_user_is_not_used(tmp_path: Path) -> None:
 def test_folder_that_others_may_enter_is_closed_or_refused(tmp_path: Path) -> None:
     (tmp_path / "kind-1").mkdir()
     (tmp_path / "kind-1").chmod(0o777)
-    with pytest.raises(PermissionError, match="can be written by others"):
+    with pytest.raises(PermissionError, match="can be written by other users"):
         PrivateFolder(tmp_path / "kind-1", closed=False)
     with PrivateFolder(tmp_path / "kind-1"):
         assert mode_of(tmp_path / "kind-1") == 0o700
@@ -167,7 +167,7 @@ def test_folder_that_is_more_than_a_cache_is_never_closed(tmp_path: Path) -> Non
     tmp_path.chmod(0o755)
     assert cache_fault(tmp_path) is None
     tmp_path.chmod(0o1777)
-    assert cache_fault(tmp_path) == "can be written by others"
+    assert cache_fault(tmp_path) == "can be written by other users"
     assert mode_of(tmp_path) == 0o1777
 
 
@@ -201,7 +201,7 @@ def test_root_makes_no_cache_in_the_home_of_another_user(tmp_path: Path) -> None
     """With sudo, HOME may be the user's, who could not use their own cache afterwards."""
     (tmp_path / "home").mkdir()
     os.chown(tmp_path / "home", OTHER, OTHER)
-    assert cache_fault(tmp_path / "home" / ".cache" / "lockml") == "would lie in a folder of user 1000"
+    assert cache_fault(tmp_path / "home" / ".cache" / "lockml") == "would be in a folder of user 1000"
     assert cache_fault(tmp_path / "own" / ".cache" / "lockml") is None
 
 

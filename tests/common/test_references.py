@@ -101,7 +101,7 @@ def test_repository_has_an_address_and_a_revision(text: str, url: str, revision:
         ("git+ext::sh -c id", "git over 'ext'"),
         ("git+https://x.example/a@--upload-pack=id", "is not a revision"),
         ("file://host/a", "cannot name the host"),
-        ("https://x.example/a.zip#subdirectory=/etc", "leads out of it"),
+        ("https://x.example/a.zip#subdirectory=/etc", "leads outside it"),
         ("git+https://[x.example/a", "is not an address"),
     ],
 )

@@ -139,9 +139,9 @@ def test_target_may_have_a_name() -> None:
         ("3.11", "names no platform"),
         ("3.11-linux/amd64", "names no C library"),
         ("2.7-linux/amd64-glibc-2.36", "'2.7' is not a Python"),
-        ("3.11-windows/amd64-10", "one part too much"),
+        ("3.11-windows/amd64-10", "one part too many"),
         ("3.11-macos/arm64-old", "'old' is not a version of macOS"),
-        ("a b=3.11-linux/amd64-glibc-2.36", "its name may hold"),
+        ("a b=3.11-linux/amd64-glibc-2.36", "its name may only contain"),
     ],
 )
 def test_whole_target_is_refused_with_the_part_that_is_wrong(text: str, problem: str) -> None:

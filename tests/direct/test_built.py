@@ -157,7 +157,7 @@ def test_local_version_of_a_build_is_not_in_its_source(simple: SimpleIndex, tmp_
 def test_source_with_other_bytes_is_refused(simple: SimpleIndex, tmp_path: Path) -> None:
     built = archive(tmp_path)
     (tmp_path / "apex-0.1.tar.gz").write_bytes(b"other")
-    with pytest.raises(MetadataError, match=r"where [0-9a-f]{64} was asked for"):
+    with pytest.raises(MetadataError, match=r"where [0-9a-f]{64} is required"):
         index_of(simple, tmp_path, built).direct(built.reference)
 
 
@@ -212,7 +212,7 @@ def test_build_that_needs_nothing_has_no_lock(simple: SimpleIndex, tmp_path: Pat
 @pytest.mark.parametrize(
     ("system", "text"),
     [
-        ("requires = 'x'", "build-system.requires is no list"),
+        ("requires = 'x'", "build-system.requires is not a list"),
         ("requires = ['x =']", "'x =' is not a requirement"),
         ("requires = ['x @ https://x.example/x.whl']", "names an address"),
         ("requires = ['apex']", "it needs apex, which the image builds too"),

@@ -90,14 +90,14 @@ def test_any_hash_that_pip_checks_is_checked(index: SourceIndex, served: Served,
     url = "https://index.example/files/lib-1.5-py3-none-any.whl"
     right = hashlib.new(kind, content).hexdigest()
     assert str(index.direct(parse_reference(f"{url}#{kind}={right}")).metadata.version) == "1.5"
-    with pytest.raises(MetadataError, match=f"it has {kind} {right} where 00 was asked for"):
+    with pytest.raises(MetadataError, match=f"it has {kind} {right} where 00 is required"):
         index.direct(parse_reference(f"{url}#{kind}=00"))
 
 
 def test_wheel_on_this_machine_must_have_the_hash_that_is_asked_for(index: SourceIndex, tmp_path: Path) -> None:
     (tmp_path / "lib-1.0-py3-none-any.whl").write_bytes(make_wheel("lib", "1.0"))
     assert release_of(index.direct(parse_reference("./lib-1.0-py3-none-any.whl"))) == "lib 1.0"
-    with pytest.raises(MetadataError, match=f"where {'a' * 64} was asked for"):
+    with pytest.raises(MetadataError, match=f"where {'a' * 64} is required"):
         index.direct(parse_reference(f"./lib-1.0-py3-none-any.whl#sha256={'a' * 64}"))
 
 
@@ -124,7 +124,7 @@ def test_address_that_is_not_there_is_told(index: SourceIndex) -> None:
 def test_folder_is_read_as_it_is_now(index: SourceIndex, tmp_path: Path) -> None:
     make_tree(tmp_path / "lib")
     assert release_of(index.direct(parse_reference("./lib"))) == "lib 1.5"
-    for path, reason in (("./none", "no such folder"), (".", "no Python project"), ("./a.whl", "no such file")):
+    for path, reason in (("./none", "no such folder"), (".", "not a Python project"), ("./a.whl", "no such file")):
         with pytest.raises(MetadataError, match=reason):
             index.direct(parse_reference(path))
 

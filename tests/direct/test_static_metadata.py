@@ -69,7 +69,7 @@ def test_what_only_a_build_can_tell_is_not_guessed(files: Mapping[str, str], rea
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, "it is no Python project"),
+        ({}, "it is not a Python project"),
         ({"pyproject.toml": "["}, "is not TOML"),
         ({"pyproject.toml": '[project]\nname="a"\nversion="1"\ndependencies=["b>>1"]'}, "is not a requirement"),
         ({"pyproject.toml": '[project]\nname="a"\nversion="one"'}, "cannot be read"),

@@ -1,4 +1,4 @@
-"""Compose files: which images services run, and what stays in the history of what they build."""
+"""Compose files: which images services run, and what remains in the history of what they build."""
 
 import pytest
 

@@ -22,7 +22,7 @@ GOLDEN = f"""\
 # Written by `lockml dockerfile init` for CPython 3.11 on linux/amd64, glibc-2.36.
 FROM python:3.11-slim-bookworm
 
-# Python writes no bytecode while it runs, so the container stays as it was built, and holds no output back.
+# Python writes no bytecode at run time, so the container stays as it was built, and does not buffer its output.
 ENV PYTHONDONTWRITEBYTECODE=1 \\
     PYTHONUNBUFFERED=1 \\
     PATH=/opt/venv/bin:$PATH
@@ -32,21 +32,21 @@ WORKDIR /app
 RUN useradd --create-home --no-log-init --user-group --uid 10001 app \\
     && python3 -m venv /opt/venv
 
-# The locked packages come before the code: a change of the code installs nothing again.
+# Install the locked packages before copying the code, so that a code change reinstalls nothing.
 COPY requirements.txt ./
 
 RUN pip install --no-cache-dir \\
     --require-hashes --no-deps --only-binary :all: -r requirements.txt
 
-# The digest of what was locked: `lockml check` says where the image was built from another lock.
+# The digest of the lock: `lockml check` reports an image that was built from another one.
 LABEL lockml.lock="sha256:{"0" * 64}"
 
-# The code is root's: what runs cannot change it.
+# The code belongs to root, so the running program cannot change it.
 COPY . .
 
 USER 10001
 
-# A service has a check of its own here.
+# Add a health check here if this is a service.
 HEALTHCHECK NONE
 
 CMD ["python", "train.py"]

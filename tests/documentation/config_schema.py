@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 
 from lockml.audit.model import FINDING_KINDS
+from lockml.cli.common import config
 from lockml.cli.common.config import TABLES, option_names
 from lockml.cli.compile.locks import parse as lock_tables
 from lockml.cli.main import cli
@@ -18,7 +19,7 @@ from lockml.docker.rules.registry import RULES
 from lockml.drift import policy
 from lockml.index import built
 
-__all__ = ["IGNORE_KEYS", "LOCK_KEYS", "command_of", "config_schema"]
+__all__ = ["IGNORE_KEYS", "LOCK_KEYS", "command_of", "config_schema", "configurable"]
 
 _STRINGS: Final = {"type": "array", "items": {"type": "string"}}
 _TEXT: Final = {"type": "string", "minLength": 1}
@@ -37,7 +38,7 @@ IGNORE_KEYS: Final = {
 
 LOCK_KEYS: Final = {
     "name": "what the lock is called; {AXIS} is the value of an axis",
-    "matrix": "axes with their values: the table stands for one lock for each combination",
+    "matrix": "axes with their values: each combination is one lock",
     "skip": "combinations that are no lock",
     "files": "what the lock is compiled from",
 }
@@ -59,6 +60,12 @@ def command_of(name: str) -> click.Command:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     return command
+
+
+def configurable(name: str) -> dict[str, click.Option]:
+    """Return the options that the table *name* may have, by their long names."""
+    options = option_names(command_of(name))
+    return {key: options[key] for key in sorted(options.keys() - config._NOT_OPTIONS)}
 
 
 def config_schema() -> dict[str, Any]:
@@ -91,13 +98,13 @@ def _closed(properties: Mapping[str, object], **more: object) -> dict[str, objec
 
 
 def _command(name: str) -> dict[str, object]:
-    options = {key: _value(option) for key, option in sorted(option_names(command_of(name)).items()) if key != "help"}
+    options = {key: _value(option) for key, option in configurable(name).items()}
     return _closed(options, description=f"the options of `lockml {name}`, by their long names")
 
 
 def _value(option: click.Option, *, with_places: bool = False) -> dict[str, object]:
     """Return what an option may be; *with_places*, a text may have the value of an axis in braces."""
-    about = {"description": " ".join((option.help or "").split())}
+    about = {} if with_places else {"description": " ".join((option.help or "").split())}
     if isinstance(option.type, click.types.BoolParamType):
         return {"type": "boolean", **about}
     one: dict[str, object] = {"type": "string"}
@@ -111,9 +118,8 @@ def _value(option: click.Option, *, with_places: bool = False) -> dict[str, obje
 
 def _cell_options() -> dict[str, object]:
     """Return the options of compile that one of several locks may have."""
-    left_out = {*lock_tables._NOT_HERE, "help"}
-    options = sorted(option_names(command_of("compile")).items())
-    return {key: _value(option, with_places=True) for key, option in options if key not in left_out}
+    options = configurable("compile").items()
+    return {key: _value(option, with_places=True) for key, option in options if key not in lock_tables._NOT_HERE}
 
 
 def _cell(properties: Mapping[str, object], **more: object) -> dict[str, object]:

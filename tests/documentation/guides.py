@@ -1,14 +1,15 @@
 """The steps of a guide: the files that it shows, and the commands with what they print.
 
 A comment before a code block says what it is: ``<!-- file: NAME -->`` is a file, ``<!-- run -->`` commands that end
-with 0, and ``<!-- run: exit 1 -->`` commands of which the last ends with 1. ``…`` in an output stands for anything.
+with 0, and ``<!-- run: exit 1 -->`` commands of which the last ends with 1. ``…`` in an output is any text.
 """
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Final, NamedTuple
 
-__all__ = ["Command", "File", "commands_of", "fits", "steps"]
+__all__ = ["Command", "File", "commands_of", "fits", "steps", "updated"]
 
 _BLOCK: Final = re.compile(
     r"^<!-- (?:file: (?P<file>\S+)|run(?:: exit (?P<code>\d+))?) -->\n+```\w+\n(?P<text>.*?)^```$",
@@ -53,6 +54,14 @@ def fits(shown: tuple[str, ...], printed: str) -> bool:
     """Say whether *printed* has the lines that a guide shows, in order; numbers, digests and times may differ."""
     pattern = "".join(_pattern(line) for line in shown)
     return not shown or re.fullmatch(pattern, _shape(printed) + "\n") is not None
+
+
+def updated(shown: tuple[str, ...], printed: str) -> tuple[str, ...]:
+    """Return the lines that a guide shows, each as the most similar line of *printed* has it; ``…`` stays."""
+    lines = printed.splitlines()
+    return tuple(
+        line if "…" in line else next(iter(get_close_matches(line, lines, n=1, cutoff=0.4)), line) for line in shown
+    )
 
 
 def _pattern(line: str) -> str:

@@ -43,16 +43,19 @@ def with_links(text: str, rewrite: Callable[[str], str]) -> str:
 
 
 def with_wide_lists(text: str) -> str:
-    """Return *text* with what is inside a list item indented by four spaces a level, as Python-Markdown wants it."""
+    """Return *text* with lists as Python-Markdown reads them: below a blank line, and four spaces a level inside."""
     return "\n".join(_widened(text.split("\n")))
 
 
 def _widened(lines: list[str]) -> Iterator[str]:
     levels: list[int] = []  # how far the content of each open item is indented
     fence = ""
+    ends_paragraph = False  # which is no item: CommonMark begins a list right below it, Python-Markdown does not
+    parted = False  # the item that is open has a blank line in it
     for line in lines:
         indent = len(line) - len(line.lstrip(" "))
         if fence or not line.strip():
+            ends_paragraph, parted = False, bool(levels)
             yield _shifted(line, levels)
         else:
             while levels and indent < levels[-1]:
@@ -61,8 +64,12 @@ def _widened(lines: list[str]) -> Iterator[str]:
             if item is None:
                 yield _shifted(line, levels)
             else:
+                if ends_paragraph:
+                    yield ""
                 yield " " * (4 * len(levels)) + line[indent:]
                 levels.append(item.end())
+                parted = False
+            ends_paragraph = item is None and (not levels or parted)
         mark = line.strip()[:3]
         if mark in ("```", "~~~"):
             fence = "" if fence == mark else fence or mark

@@ -5,6 +5,7 @@ from docs/usage.md to ../examples/pip/Dockerfile; on the site, an example is one
 """
 
 import posixpath
+import re
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -25,6 +26,7 @@ _AT_THE_ROOT: Final = {
     "SECURITY.md": "security.md",
 }
 _COPIED: Final = frozenset({".css", ".json", ".png", ".svg"})
+_FILE: Final = re.compile(r"^<!-- file: (\S+) -->\n+```(\w+)$", re.MULTILINE)
 _LANGUAGES: Final = {".py": "python", ".yaml": "yaml"}
 
 
@@ -65,7 +67,8 @@ def page_text(text: str, file: str) -> str:
     here = staged_name(file)
     if here is None:
         raise UnpublishedLinkError(f"{file} has no place on the site")
-    return with_wide_lists(with_links(text, lambda link: _moved(link, file, here)))
+    titled = _FILE.sub(lambda shown: f'```{shown[2]} title="{shown[1]}"', text)
+    return with_wide_lists(with_links(titled, lambda link: _moved(link, file, here)))
 
 
 def _moved(link: str, file: str, here: str) -> str:

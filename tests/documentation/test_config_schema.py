@@ -111,6 +111,16 @@ def reads_options(name: str, table: Mapping[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_schema_has_each_option_that_the_command_takes_and_no_other(name: str) -> None:
+    for key, option in option_names(command_of(name)).items():
+        value = next(
+            (each for each in (True, "1", *getattr(option.type, "choices", ())) if reads_options(name, {key: each})),
+            "1",
+        )
+        assert fits({name: {key: value}}) == reads_options(name, {key: value}), key
+
+
 VALUES: Final = st.one_of(
     st.sampled_from(["text", "names", "files", "json", "highest", "no such choice", "", "1"]),
     st.booleans(),
@@ -123,7 +133,7 @@ VALUES: Final = st.one_of(
 
 
 @given(data=st.data(), name=st.sampled_from(_COMMANDS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_options_that_the_command_takes(data: st.DataObject, name: str) -> None:
     keys = [*sorted(option_names(command_of(name))), "no-such-option", "help", "Level", ""]
     table = data.draw(st.dictionaries(st.sampled_from(keys), VALUES, max_size=2))
@@ -146,7 +156,7 @@ RULES: Final = st.fixed_dictionaries(
 
 
 @given(rule=RULES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_rules_that_check_takes(rule: dict[str, object]) -> None:
     try:
         parse_rule(rule, "lockml.toml: ignore 1", FINDING_KINDS)
@@ -174,7 +184,7 @@ TABLES_OF_LOCKS: Final = st.fixed_dictionaries(
 
 
 @given(table=TABLES_OF_LOCKS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_schema_takes_the_tables_of_locks_that_compile_takes(table: dict[str, object]) -> None:
     names = frozenset(option_names(command_of("compile"))) - {"help"}
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import uv
 
-from tests.documentation.guides import Command, File, fits, steps
+from tests.documentation.guides import Command, File, fits, steps, updated
 from tests.documentation.stage import DOCS
 from tests.made.images import saved, tar_of
 from tests.made.indexes import Served
@@ -19,6 +19,7 @@ from tests.made.wheels import installed_files, make_wheel
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
+UPDATE = os.environ.get("LOCKML_UPDATE_GOLDEN") == "1"
 GUIDES = [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
 _SCIPY_NEEDS = ["numpy<1.28.0,>=1.21.6"]
 RUN = [page for page in GUIDES if "<!-- run" in page.read_text()]
@@ -100,4 +101,12 @@ def test_guide_shows_what_happens(page: Path, address: str, programs: Path, tmp_
             case Command(line, code, output):
                 done = run(line, folder, programs, address)
                 assert done.returncode == code, f"{line}\n{done.stdout}"
+                if UPDATE and not fits(output, done.stdout):
+                    _update(page, output, updated(output, done.stdout))
+                    continue
                 assert fits(output, done.stdout), f"{line}\n{done.stdout}\nis not\n" + "\n".join(output)
+
+
+def _update(page: Path, old: tuple[str, ...], new: tuple[str, ...]) -> None:
+    """Write what is printed now in place of what the *page* shows; look at the difference."""
+    page.write_text(page.read_text().replace("\n".join(old), "\n".join(new)))

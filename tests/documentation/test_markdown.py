@@ -55,5 +55,12 @@ Out of it
     )
 
 
+def test_list_right_below_a_paragraph_gets_a_blank_line() -> None:
+    assert with_wide_lists("text:\n- a\n- b\n\n1. c\n2. d\n") == "text:\n\n- a\n- b\n\n1. c\n2. d\n"
+    assert with_wide_lists("- a\n\n  goes on\n- b\n  goes on\n- c\n") == (
+        "- a\n\n    goes on\n\n- b\n    goes on\n- c\n"
+    )
+
+
 def test_anchors_are_those_of_github() -> None:
     assert anchors("# A `b` c\n## [x](y.md)\n## x\n```\n# no\n```\n") == {"a-b-c", "x", "x-1"}

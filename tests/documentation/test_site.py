@@ -2,9 +2,6 @@
 
 import posixpath
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import zensical  # noqa: F401 - the program is beside this Python
 
-from tests.documentation.stage import ROOT, stage, staged_name
+from tests.documentation.stage import ROOT, staged_name
 
 pytestmark = pytest.mark.process
 
@@ -27,21 +24,28 @@ _LOADS: Final = {
     ("object", "data"),
     ("use", "href"),
 }
-"""What a browser fetches by itself; `link` also names other pages, which are of this site."""
+"""What a browser fetches by itself; `link` also names other pages of this site."""
+
+
+_CODE: Final = frozenset({"pre", "code", "script", "style", "svg", "title"})
+_MARKDOWN: Final = re.compile(r"```|\]\(|\|---|^\s*[-*] \w|\*\*", re.MULTILINE)
 
 
 class Page(HTMLParser):
-    """Reads what a page links to and loads, and the anchors that it has."""
+    """Reads what a page links to and loads, the anchors that it has, and its text without code."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
         self.loads: list[str] = []
         self.anchors: set[str] = set()
+        self.text = ""
+        self._code = 0
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the links, loads and anchors of a tag."""
+        self._code += tag in _CODE
         for name, value in attrs:
             if name in ("id", "name") and value:
                 self.anchors.add(value)
@@ -50,19 +54,13 @@ class Page(HTMLParser):
             elif (tag, name) == ("a", "href") and value:
                 self.links.append(value)
 
+    def handle_endtag(self, tag: str) -> None:
+        """Note the end of code."""
+        self._code -= tag in _CODE
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the site in a folder of its own."""
-    folder = tmp_path_factory.mktemp("documentation")
-    shutil.copy(ROOT / "zensical.toml", folder)
-    stage(folder / ".pages")
-    program = Path(sys.executable).parent / "zensical"
-    done = subprocess.run(
-        [program, "build", "--strict"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "site"
+    def handle_data(self, data: str) -> None:
+        """Note text that is no code."""
+        self.text += "code" if self._code else data
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +113,13 @@ def test_pages_have_nothing_that_the_theme_fetches_elsewhere(pages: dict[str, Pa
     """The scripts of the theme fetch mermaid, a light box and a star count from other hosts where a page wants them."""
     wanted = re.compile(r'class="[^"]*\b(mermaid|glightbox|pyodide)\b|data-md-component="source"|iframe-worker')
     assert [name for name in pages if wanted.search((site / name).read_text())] == []
+
+
+def test_no_markdown_is_left_in_the_text(pages: dict[str, Page]) -> None:
+    """GitHub reads it as CommonMark: what Python-Markdown reads otherwise would show its marks."""
+    found = {name: _MARKDOWN.search(page.text) for name, page in pages.items()}
+    assert {
+        name: page.text[mark.start() - 40 : mark.end() + 40] for name, page in pages.items() if (mark := found[name])
+    } == {}
+    assert _MARKDOWN.search(Page("<p>text\n- an item</p><pre>- code</pre>").text)
+    assert not _MARKDOWN.search(Page("<pre>- code ](x)</pre>").text)

@@ -27,3 +27,8 @@ def test_link_leads_to_the_same_page_on_the_site(file: str, link: str, expected:
 def test_link_to_what_the_site_does_not_have_is_refused(link: str) -> None:
     with pytest.raises(UnpublishedLinkError, match="which the site does not have"):
         page_text(f"[x]({link})", "docs/usage.md")
+
+
+def test_block_that_is_a_file_has_its_name_as_title() -> None:
+    text = "<!-- file: a/requirements.in -->\n```text\nnumpy\n```\n"
+    assert page_text(text, "docs/usage.md") == '```text title="a/requirements.in"\nnumpy\n```\n'

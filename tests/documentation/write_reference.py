@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from lockml.audit.model import FINDING_KINDS, LockFindingKind
-from lockml.cli.common.config import TABLES, option_names
+from lockml.cli.common.config import TABLES
 from lockml.common import errors
 from lockml.common.errors import LockmlError
 from lockml.docker.model import SEVERITIES
@@ -19,7 +19,7 @@ from lockml.inventory.model import LimitCode
 from lockml.lock.formats import pipfile_lock, pylock, uv_lock
 from lockml.report.sarif import HELP, KIND_TEXTS, WARNINGS
 from lockml.report.words import LIMITS
-from tests.documentation.config_schema import IGNORE_KEYS, LOCK_KEYS, command_of, config_schema
+from tests.documentation.config_schema import IGNORE_KEYS, LOCK_KEYS, config_schema, configurable
 from tests.documentation.limits import BOUNDS, shown
 
 __all__ = ["FILES"]
@@ -228,7 +228,7 @@ for, and `severity` says how others count: {", ".join(f"`{each}`" for each in SE
 
 
 def _options(name: str) -> str:
-    return ", ".join(f"`{key}`" for key in sorted(option_names(command_of(name))) if key != "help")
+    return ", ".join(f"`{key}`" for key in configurable(name))
 
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {

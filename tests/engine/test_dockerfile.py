@@ -176,8 +176,8 @@ def test_drifts_of_a_bad_file_are_traced_to_its_steps(newer: Project, docker: Do
     expected = {
         ("unexpected", "itsdangerous"): ([8], [12], ["LK104"], None),
         ("version", "MarkupSafe"): ([4], [12], ["LK104"], None),
-        ("modified", "core.py"): ([14], [], [], "no rule finds what this step does"),
-        ("unattributed-file", "usercustomize.py"): ([15], [], [], "no rule finds what this step does"),
+        ("modified", "core.py"): ([14], [], [], "no rule covers what this step does"),
+        ("unattributed-file", "usercustomize.py"): ([15], [], [], "no rule covers what this step does"),
     }
     assert _traced(newer, "--image", "bad") == expected
     with docker.container("bad", "bad"):

@@ -59,7 +59,7 @@ def test_login_of_a_source_is_in_no_table() -> None:
 @pytest.mark.parametrize(
     ("change", "key", "text"),
     [
-        ({"name": None}, "name", "'name' must be a text"),
+        ({"name": None}, "name", "'name' must be a string"),
         ({"name": "-"}, "name", "not the name of a project"),
         ({"version": "new"}, "version", "'new' is not a version"),
         ({"source": "./lib", "commit": None}, "source", "is a folder"),
@@ -74,7 +74,7 @@ def test_login_of_a_source_is_in_no_table() -> None:
         ({"requires": "torch"}, "requires", "must be a list of requirements"),
         ({"requires": ["torch ="]}, "requires", "'torch =' is not a requirement"),
         ({"build-requires": ["x @ https://x.example/x.whl"]}, "build-requires", "names an address"),
-        ({"url": "x"}, "url", "'url' is no key of it"),
+        ({"url": "x"}, "url", "'url' is not a key"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_told_by_its_key(change: dict[str, object], key: str, text: str) -> None:

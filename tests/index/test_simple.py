@@ -135,7 +135,7 @@ def test_damaged_release_offline_leaves_the_others(tmp_path: Path) -> None:
             project = offline.project(PKG)
             assert project is not None
             assert project.releases[Version("1.0")]
-            with pytest.raises(PackageIndexError, match="offline was asked for"):
+            with pytest.raises(PackageIndexError, match="offline is set"):
                 project.releases[Version("2.0")]
 
 

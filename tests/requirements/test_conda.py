@@ -41,9 +41,9 @@ def test_environment_without_a_pip_section_asks_for_nothing() -> None:
     [
         (b"\xff", "is not UTF-8"),
         (b"a: [", "is not YAML"),
-        (b"- a", "is no conda environment"),
-        (b"dependencies: numpy", "is no conda environment"),
-        (b"", "is no conda environment"),
+        (b"- a", "is not a conda environment"),
+        (b"dependencies: numpy", "is not a conda environment"),
+        (b"", "is not a conda environment"),
     ],
 )
 def test_file_is_refused_when_it_is_no_environment(content: bytes, problem: str) -> None:

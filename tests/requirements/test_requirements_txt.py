@@ -93,10 +93,10 @@ def test_every_fault_is_told_with_its_place() -> None:
         ("git+ext::sh -c id", "git over"),
         ("git+https://x.example/a.git@-oops", "is not a revision"),
         ("file://host/a", "cannot name the host 'host'"),
-        ("https://x.example/a.zip#subdirectory=../b", "leads out of it"),
-        ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is none"),
+        ("https://x.example/a.zip#subdirectory=../b", "leads outside it"),
+        ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is invalid"),
         ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
-        ("numpy==1.0 --global-option=x", "build options behind a requirement"),
+        ("numpy==1.0 --global-option=x", "build options after a requirement"),
         ("-e six>=1", "names no folder and no repository"),
         ("-e ./six-1.0.tar.gz", "an archive cannot be editable"),
         ("--egg", "option '--egg' is not supported"),
@@ -143,11 +143,11 @@ def test_files_of_servers_are_read_and_include_others_of_theirs() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("-r file:///etc/passwd", "a file of a server cannot include 'file:///etc/passwd'"),
-        ("-e ./lib", "a file of a server cannot name ./lib of this machine"),
+        ("-r file:///etc/passwd", "a file from a server cannot include 'file:///etc/passwd'"),
+        ("-e ./lib", "a file from a server cannot name ./lib of this machine"),
         (
             "/opt/six-1.0-py3-none-any.whl",
-            "a file of a server cannot name /opt/six-1.0-py3-none-any.whl of this machine",
+            "a file from a server cannot name /opt/six-1.0-py3-none-any.whl of this machine",
         ),
     ],
 )

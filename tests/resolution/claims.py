@@ -428,7 +428,7 @@ def verify(question: Question, text: str) -> None:
         (r"    (\S.*?)  \(override, ([\w./-]+):(\d+), in place of what is needed by (.+)\)", claims.replaced),
         (rf"    {_PLACED}", claims.own),
         (rf"    {INDEX_URL} has (.+?)(?:, and no ([\w.+!-]+?)(?:; near it: (.+))?)?", claims.offered),
-        (r"    no index has a project of this name", claims.unknown),
+        (r"    no index has a project with this name", claims.unknown),
         (r"    releases within these bounds that cannot be used:", lambda _: None),
         (r"      and (\d+) more", claims.further),
         (rf"      {_SPAN}: (?P<reason>[^;]+)(?:; .+)?", claims.rejected),

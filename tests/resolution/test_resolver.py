@@ -98,7 +98,7 @@ def test_unknown_projects_are_told_with_their_lines() -> None:
     with pytest.raises(NotFoundError) as caught:
         resolved(index, asked_by("known", "nunpy>=1", "pandsa"))
     assert str(caught.value) == (
-        "'nunpy' (requirements.in:2), 'pandsa' (requirements.in:3): no index has a project of this name"
+        "'nunpy' (requirements.in:2), 'pandsa' (requirements.in:3): no index has a project with this name"
     )
     assert caught.value.exit_code == 2
 

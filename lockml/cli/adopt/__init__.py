@@ -1,1 +1,1 @@
-"""``lockml adopt``: its options, and what it does with them."""
+"""``lockml adopt``: its options and its work."""

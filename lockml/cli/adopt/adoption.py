@@ -1,4 +1,4 @@
-"""A lock of another tool and its targets in; the lock of lockml that has the same pins and files, written, out."""
+"""Adopt a lock of another tool: write a lock of lockml with the same pins and files."""
 
 import os
 from collections.abc import Iterator
@@ -43,9 +43,9 @@ __all__ = ["adopt"]
 
 
 def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptions, *, requirements: bool) -> int:
-    """Write the lock, with *requirements* also the file that installs it, and return 0.
+    """Write the lock, and with *requirements* the file that installs it, and return 0.
 
-    Raises LockError for pins that the index does not have as they are locked, PackageIndexError.
+    Raises LockError for pins that the index lacks or has with other files, PackageIndexError.
     """
     folder = lock_folder(options.output.lock)
     options = _with_indexes(_seen_from(foreign, file, Path()), options)
@@ -59,8 +59,8 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
         inputs, found = _as_locked(_asked_of(foreign, file, options.output.lock), file, inputs, found)
         resolutions = add_missing_hashes(found, index)
         lock, _ = identified_lock(inputs, resolutions, (None, ()), index, opened, {})
-        told = [text for resolution in resolutions for text in resolution.warnings]
-        warnings = list(dict.fromkeys([*told, *overlap_warnings(resolutions, opened)]))
+        notes = [text for resolution in resolutions for text in resolution.warnings]
+        warnings = list(dict.fromkeys([*notes, *overlap_warnings(resolutions, opened)]))
     if requirements:
         try:
             written = write_outputs(lock, options.output, {file})
@@ -77,7 +77,7 @@ def adopt(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptio
 
 
 def _unhashed(foreign: Lock) -> Iterator[str]:
-    """Yield, once for all, which pins any bytes would have met."""
+    """Yield one warning about pins without a hash."""
     names = [
         package.name
         for position, package in enumerate(foreign.pylock.packages)
@@ -86,7 +86,7 @@ def _unhashed(foreign: Lock) -> Iterator[str]:
     ]
     if names:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        yield f"the lock has no hash of {shown}: what is there of them today is taken"
+        yield f"the lock has no hash for {shown}: using the files that the index lists today"
 
 
 def _files_of(package: Package) -> list[PackageWheel | PackageSdist | PackageArchive]:
@@ -94,14 +94,14 @@ def _files_of(package: Package) -> list[PackageWheel | PackageSdist | PackageArc
 
 
 def _home(foreign: Lock, file: str) -> Path:
-    """Return where paths in *foreign*, the lock *file*, are seen from; those of requirements from here, as for pip."""
+    """Return the folder that paths in *foreign*, the lock *file*, are relative to; for requirements, this one."""
     if file == "-" or foreign.format == "requirements.txt":
         return Path()
     return Path(file.partition(":")[2] if names_revision(file) else file).parent
 
 
 def _seen_from(foreign: Lock, file: str, folder: Path) -> Lock:
-    """Return *foreign*, the lock *file*, with its paths as they are seen from *folder*."""
+    """Return *foreign*, the lock *file*, with its paths relative to *folder*."""
     home = _home(foreign, file)
 
     def move(path: str) -> str:
@@ -113,9 +113,9 @@ def _seen_from(foreign: Lock, file: str, folder: Path) -> Lock:
 
 
 def _with_indexes(foreign: Lock, options: CompileOptions) -> CompileOptions:
-    """Return *options* with the indexes of the lock, unless they name some, and with what each of them is asked for.
+    """Return *options* with the indexes of the lock, unless they name some, and the projects of each.
 
-    Paths of *foreign* are seen from this folder, as those of *options* are.
+    Paths of *foreign* are relative to this folder, as those of *options* are.
     """
     named = choose_indexes(options.indexes, RequirementSet(requirements=()), Path(), os.environ)
     indexes = indexes_of(foreign, public_index_url()) if named == NamedIndexes() else named
@@ -136,7 +136,7 @@ def _with_indexes(foreign: Lock, options: CompileOptions) -> CompileOptions:
 
 
 def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOptions) -> LockInputs:
-    """Return what the lock is made of: what its own inputs say, where they are beside it, else what it says of them."""
+    """Return the inputs of the lock: from its own input files if they are beside it, else as the lock records them."""
     origins = sorted({each.origin for each in foreign.requirements})
     paths = [Path(file).parent / origin for origin in origins] if file != "-" and not names_revision(file) else []
     extras, groups = chosen_names(foreign)
@@ -146,7 +146,7 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
         try:
             return lock_inputs(options._replace(inputs=named), chosen, Reads(_no_address))
         except InputError as error:
-            note(f"{', '.join(origins)} cannot be read as lockml does, and counts as the lock has it: {error}")
+            note(f"cannot read {', '.join(origins)}, using its requirements as the lock records them: {error}")
     bare = options._replace(inputs=options.inputs._replace(files=(), extra=(), group=()))
     inputs = lock_inputs(bare, chosen, Reads(_no_address))
     words = adopt_words(file, foreign.choice, options, chosen.targets, chosen.base_image)
@@ -155,7 +155,7 @@ def _inputs(foreign: Lock, file: str, chosen: ChosenTargets, options: CompileOpt
 
 
 def _asked_of(foreign: Lock, file: str, output: str) -> RequirementSet:
-    """Return what *foreign*, the lock *file*, says itself that it was made from, as seen from the lock *output*."""
+    """Return the inputs that *foreign*, the lock *file*, records, relative to the lock *output*."""
     beside = "" if file == "-" or names_revision(file) else os.path.dirname(file)  # noqa: PTH120 - "" for this folder
     folder = lock_folder(output)
 
@@ -171,16 +171,16 @@ def _asked_of(foreign: Lock, file: str, output: str) -> RequirementSet:
 def _as_locked(
     asked: RequirementSet, file: str, inputs: LockInputs, found: tuple[Resolution, ...]
 ) -> tuple[LockInputs, tuple[Resolution, ...]]:
-    """Return *inputs* and what was *found* with what the lock *file* *asked* for, where the inputs have moved on.
+    """Return *inputs* and what was *found* with what the lock *file* *asked* for, if the inputs have changed since.
 
-    Else the new lock would be up to date by its own word, and lack what they ask for.
+    Otherwise the new lock would claim to be up to date, and lack what they ask for.
     """
     from_files = inputs.asked.requirements != asked.requirements
     unmet = unmet_since(build_lock(found, {}, inputs), inputs.asked) if from_files else ()
     if not unmet:
         return inputs, found
     more = f" (and {len(unmet) - 1} more)" if len(unmet) > 1 else ""
-    warn(f"{file} is older than what it was made from: {unmet[0]}{more}; lock again with the tool that made it")
+    warn(f"{file} is older than its inputs: {unmet[0]}{more}; lock again with the tool that made it")
     return replace(inputs, asked=asked), tuple(
         replace(
             each,
@@ -191,4 +191,4 @@ def _as_locked(
 
 
 def _no_address(url: str) -> bytes:
-    raise InputError(url, "is an address, and inputs of a lock are files")
+    raise InputError(url, "is a URL, but the inputs of a lock must be files")

@@ -1,4 +1,4 @@
-"""``lockml adopt``: a lock of another tool in; the same pins and files as a lock of lockml, with identities, out."""
+"""``lockml adopt``: turn a lock of another tool into a lock of lockml with the same pins and files."""
 
 import os
 from collections.abc import Mapping
@@ -29,71 +29,87 @@ _OWN = b'created-by = "lockml"\n'
 
 @declare(
     "adopt",
-    short_help="Make a lock that proves bytes of another tool's lock.",
+    short_help="Turn the lock of another tool into a lock that proves installed bytes.",
     examples=(
         (
             "lockml adopt uv.lock --target 3.12-linux/amd64-glibc-2.36",
-            "The pins of uv.lock, and what each wheel installs.",
+            "Adopt the pins of uv.lock for a target.",
         ),
-        ("lockml adopt poetry.lock --group train -r requirements.txt", "Also the file that the Dockerfile installs."),
+        (
+            "lockml adopt poetry.lock --group train -r requirements.txt",
+            "Also write the file that the Dockerfile installs.",
+        ),
     ),
 )
 @click.argument("lock", metavar="LOCK", shell_complete=complete_files)
-@option("-o", "--output", default="pylock.toml", show_default=True, help="The lock (PEP 751) to write.")
-@option("--requirements", "-r", metavar="FILE", help="Write the requirements file too that the Dockerfile installs.")
-@option("--force", is_flag=True, help="Replace an output that lockml did not write.")
+@option("-o", "--output", default="pylock.toml", show_default=True, help="Lock file (PEP 751) to write.")
+@option("--requirements", "-r", metavar="FILE", help="Also write the requirements file that the Dockerfile installs.")
+@option("--force", is_flag=True, help="Overwrite an output that lockml did not write.")
 @choice_options
-@option("--base-image", metavar="KIND:NAME", help="The image of the Dockerfile's FROM: its Python and platform.")
-@option("--python", metavar="VERSION", help="3.11 holds for every 3.11.x; 3.11.7 is exact.")
-@option("--platform", metavar="OS/ARCH", help="linux, macos or windows, / and amd64 or arm64.")
-@option("--libc", metavar="LIBC", help="glibc-2.36 or musl-1.2, the oldest to run on.")
+@option(
+    "--base-image",
+    metavar="KIND:NAME",
+    help="Lock for the Python and platform of this image, the one in the Dockerfile's FROM.",
+)
+@option("--python", metavar="VERSION", help="Python version: 3.11 covers every 3.11.x, 3.11.7 is exact.")
+@option("--platform", metavar="OS/ARCH", help="Platform: linux, macos or windows with /amd64 or /arm64.")
+@option("--libc", metavar="LIBC", help="Oldest C library to support, such as glibc-2.36 or musl-1.2.")
 @option(
     "--target",
     multiple=True,
     metavar="[NAME=]TARGET",
     show_default="all that the lock has wheels for",
-    help="All three in one, and several: 3.11-linux/amd64-glibc-2.36.",
+    help="Python, platform and libc in one value, such as 3.11-linux/amd64-glibc-2.36.",
 )
-@option("--index-url", "-i", metavar="URL", show_default="the lock's", help="The index to ask, such as a mirror.")
-@option("--index", "named_index", multiple=True, metavar="NAME=URL", help="An index with a name, asked before it.")
-@option("--index-only", multiple=True, metavar="NAME=PROJECT,...", help="Take these projects from NAME alone.")
-@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before.")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's", help="Package index, such as a mirror.")
+@option("--index", "named_index", multiple=True, metavar="NAME=URL", help="Named index to search before --index-url.")
+@option(
+    "--index-only",
+    multiple=True,
+    metavar="NAME=PROJECT,...",
+    help="Use the index NAME only for these projects, and no other index for them.",
+)
+@option(
+    "--find-links", "-f", multiple=True, metavar="URL|DIR", help="Page or folder of files to search before indexes."
+)
 @insecure_host_option
-@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@option("--offline", is_flag=True, help="Use only the cache; make no network requests.")
 @cache_option
 def command(lock: str, **given: Any) -> int:
-    """Write a pylock.toml with the pins and files of LOCK, and with what each of its wheels installs.
+    """Write a pylock.toml with the pins and files of LOCK, and the artifact identity of each wheel.
 
     LOCK is a uv.lock, poetry.lock, pdm.lock, Pipfile.lock, conda-lock.yml, pixi.lock, a requirements.txt or another
-    tool's pylock.toml. No version and no file changes: what the index no longer has, or has with other bytes, is
-    refused by name. From then on `lockml check` proves bytes, and `lockml compile` carries on from it.
+    tool's pylock.toml. No version and no file changes: it is an error if the index lacks a file or has other bytes.
+    After that, `lockml check` proves installed bytes, and `lockml compile` updates the lock.
     """
     foreign = read_lock(lock, take_choice(given), hint="name the lock to adopt, such as uv.lock or requirements.txt")
     if not foreign.format:
-        raise InputError(lock, "is a lock of lockml already", hint="`lockml compile` adds what it lacks")
+        raise InputError(lock, "is already a lock of lockml", hint="run `lockml compile` to complete it")
     refuse_names(given["requirements"] or os.devnull, given["output"])
     _require_replaceable(given["output"], lock, forced=given["force"])
     options = _compile_options(given)
     chosen = _choose_targets(options.target, foreign, lock)
     print_notes([*chosen.notes, *(Note("input", f"{lock}: {text}") for text in foreign.notes)])
-    from lockml.cli.adopt.adoption import adopt  # loads what asks servers
+    from lockml.cli.adopt.adoption import adopt  # loads the HTTP client
 
     return adopt(foreign, lock, chosen, options, requirements=given["requirements"] is not None)
 
 
 def _require_replaceable(output: str, lock: str, *, forced: bool) -> None:
-    """Raise InputError where *output* is the lock that is read, or another that lockml did not write."""
+    """Raise InputError if *output* is the lock to adopt, or a lock that lockml did not write."""
     path = Path(output)
     if output == "-" or not path.is_file() or not path.stat().st_size:
         return
     if lock != "-" and path.resolve() == Path(lock).resolve():
-        raise InputError(output, "is the lock that is adopted", hint="name another file with -o")
+        raise InputError(output, "is the lock to adopt", hint="name another file with -o")
     if not forced and _OWN not in read_file(output):
-        raise InputError(output, "is there, and lockml did not write it", hint="name another with -o, or give --force")
+        raise InputError(
+            output, "exists, and lockml did not write it", hint="name another file with -o, or use --force"
+        )
 
 
 def _compile_options(given: Mapping[str, Any]) -> CompileOptions:
-    """Return what compile's configuration and variables say, with what is *given*."""
+    """Return the options of compile from configuration and variables, with those *given*."""
     options = configured_compile_options()
     indexes = options.indexes
     named = given["named_index"] or given["index_only"] or given["find_links"] or given["index_url"]
@@ -123,5 +139,5 @@ def _choose_targets(options: TargetOptions, lock: Lock, file: str) -> ChosenTarg
     if not targets:
         return choose_targets(options, None)
     count = f"{len(targets)} {'target' if len(targets) == 1 else 'targets'}"
-    note(f"Adopted for {count} that every pin has a wheel for (see --target)")
+    note(f"Adopting for {count} for which every pin has a wheel (see --target)")
     return ChosenTargets(targets, (), None)

@@ -1,6 +1,6 @@
-"""A lock whose inputs are not known, and what it is adopted with, in; the command that adopts it again, out.
+"""The command that adopts a lock without known inputs again, for the head of requirements.txt.
 
-Where inputs are known, ``lockml compile`` of them carries on, and stands in the head of requirements.txt instead.
+If the inputs are known, the head has ``lockml compile`` with them instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ _NO_POLICY: Final = PolicyOptions(
 def adopt_words(
     file: str, choice: Choice, options: CompileOptions, targets: Sequence[Target], base_image: BaseImage | None
 ) -> tuple[str, ...]:
-    """Return the command that adopts the lock *file*, with *choice*, as *options* do for *targets*."""
+    """Return the command that adopts the lock *file* with *choice* and *options* for *targets*."""
     output = options.output
     shared = command_words(
         options._replace(

@@ -1,7 +1,7 @@
-"""Pins whose lock does not say which of several indexes they are from in; where their files are, by hash, out.
+"""Find the index of each pin by the hashes of its files, for locks that do not name it.
 
-uv's ``unsafe-best-match`` and pip take the best version of all indexes. Here the first that has a project wins, so
-what the lock took from a later one has to be named, with ``--index-only``.
+uv's ``unsafe-best-match`` and pip choose the best version of all indexes. lockml uses the first that has a project, so
+projects that the lock took from a later one must be named with ``--index-only``.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ __all__ = ["place_projects", "placement_words"]
 
 
 def place_projects(lock: Lock, indexes: NamedIndexes, folder: Path, options: IndexOptions) -> NamedIndexes:
-    """Return *indexes* in which each but the last is asked for the projects alone that *lock* took from it.
+    """Return *indexes*, each but the last limited to the projects that *lock* took from it.
 
-    Where only one is named, or each says already what it is asked for, they stay. Raises PackageIndexError.
+    A single index stays, as do indexes that are all limited already. Raises PackageIndexError.
     """
     asked = [index for index in indexes.named if not index.only]
     asked += [IndexLocation(url=url, name=f"index-{number}") for number, url in enumerate(indexes.extra_urls, 1)]
@@ -44,7 +44,7 @@ def place_projects(lock: Lock, indexes: NamedIndexes, folder: Path, options: Ind
 
 
 def placement_words(indexes: NamedIndexes) -> str:
-    """Return the options that say from where projects come, "" where none of *indexes* is for some alone."""
+    """Return the options that assign projects to *indexes*, "" if none is limited to some."""
     words = (
         f"--index {index.name}={redact(index.url)} --index-only {index.name}={','.join(index.only)}"
         for index in indexes.named

@@ -1,4 +1,4 @@
-"""``lockml check``: a lock and a subject in; how they differ out."""
+"""``lockml check``: compare a subject with a lock."""
 
 import gc
 import sys
@@ -45,7 +45,7 @@ _LOCK: Final = "pylock.toml"
 
 
 class CheckSettings(Struct, frozen=True, kw_only=True):
-    """The options of one run beside its subject, as given."""
+    """The options of a run, without its subject."""
 
     lock: tuple[str, ...]
     level: Level | None
@@ -65,10 +65,10 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
 
 @declare(
     "check",
-    short_help="Compare a container, an image or a folder with the lock.",
+    short_help="Compare a container, image or folder with the lock.",
     examples=(
         ("lockml check container:trainer", "Compare a running container with pylock.toml."),
-        ("lockml check image:train:7 --lock uv.lock --level files", "Every byte of an image."),
+        ("lockml check image:train:7 --lock uv.lock --level files", "Compare every file of an image."),
     ),
 )
 @click.argument("subject", required=False, metavar="[KIND:NAME]", shell_complete=complete_subjects)
@@ -79,24 +79,24 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     multiple=True,
     show_default=_LOCK,
     shell_complete=complete_locks,
-    help="The lock (PEP 751); - reads standard input. Several, each with the prefix of its environment, check several; "
+    help="Lock file; - reads standard input. For several environments, give each lock with a prefix, PREFIX=FILE; "
     "with --compose, each with the name of its service.",
 )
 @choice_options
 @option(
     "--level",
     type=click.Choice(LEVELS),
-    show_default="artifacts; for --freeze and locks of other tools names",
-    help="names: versions and sources.  artifacts: also that the locked wheels are what is installed.  "
-    "files: also every byte of every file that Python can import.",
+    show_default="artifacts; names for --freeze and locks of other tools",
+    help="names: versions and sources.  artifacts: also that each package is the locked wheel.  "
+    "files: also every file that Python can import.",
 )
-@option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How to tell.")
-@option("--full", is_flag=True, help="List every drift, also those of a group that has many, and what is accepted.")
+@option("--format", type=click.Choice(FORMATS), default="text", show_default=True, help="Output format.")
+@option("--full", is_flag=True, help="List every drift, including large groups and accepted drifts.")
 @option(
     "--exec",
     metavar="PYTHON",
-    help="Run a small program in the container, by this Python of it (python3), and trust what it tells; levels names "
-    "and artifacts. For containers that nothing else can look at.",
+    help="Run a small program with this Python (python3) in the container, and trust its output. Only for containers "
+    "that cannot be inspected otherwise, and for the levels names and artifacts.",
 )
 @option(
     "--strict",
@@ -104,40 +104,40 @@ class CheckSettings(Struct, frozen=True, kw_only=True):
     flag_value="all",
     metavar="[CODE,...]",
     shell_complete=complete_codes(get_args(LimitCode)),
-    help="Exit 4 where the report has one of these limits; without a code, any. "
-    f"The codes: {', '.join(get_args(LimitCode))}.",
+    help=f"Exit 4 if the report has this limit, or any limit without a code. Codes: {', '.join(get_args(LimitCode))}.",
 )
 @option(
     "--require-verified",
     is_flag=True,
-    help="Exit 4 where a locked package is not verified: `lockml verify` has not seen all bytes of its wheel.",
+    help="Exit 4 if a locked package is not verified: run `lockml verify` first.",
 )
 @option(
     "--bytecode-seconds",
     type=click.FloatRange(min=0),
     default=2.0,
     show_default=True,
-    help="How long compiled modules that came later than their sources are compared with what a Python of this machine "
-    "makes of those; level files.",
+    help="With --level files: how long to compare compiled modules that are newer than their sources with the output "
+    "of a Python on this machine.",
 )
 @host_options
-@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
+@option("--cache/--no-cache", default=True, show_default=True, help="Cache layers and the hashes of image files.")
 @cache_folder_option
-@option("--baseline", metavar="FILE", help="An earlier report (--format json): only what is not in it counts.")
+@option("--baseline", metavar="FILE", help="Earlier report (--format json): only new drift counts.")
 def command(**options: object) -> int:
-    """Tell how a container, an image, a process or a folder differs from the lock.
+    """Compare a container, image, process or folder with the lock, and report every difference.
 
-    What is looked at is KIND:NAME, such as container:trainer, image:REF or compose:FILE:SERVICE, or an option; a bare
-    name is a container.
+    Name the subject as KIND:NAME, such as container:trainer, image:REF or compose:FILE:SERVICE, or with an option. A
+    bare name is a container.
 
-    Nothing of it is run or changed (but with --exec), and no network is needed but for --registry: an engine is asked
-    over its socket (DOCKER_HOST). What may differ stands in the configuration, as [[tool.lockml.ignore]] with a reason.
-    Exit codes: 0 in order, 1 drift, 2 wrong usage or input, 4 not reachable or incomplete.
+    lockml runs and changes nothing in the subject (except with --exec), and needs no network (except with --registry).
+    It reads from the container engine at DOCKER_HOST. To accept a difference, add an [[tool.lockml.ignore]] table
+    with a reason to the configuration. Exit codes: 0 no drift, 1 drift, 2 wrong usage or input, 4 unreachable or
+    incomplete.
     """
     named = {field: options.pop(field) for field in SubjectOptions.__struct_fields__}
     subject, choice = options.pop("subject"), take_choice(options)
     declared = declared_host(options.pop("driver"), options.pop("gpu"))  # type: ignore[arg-type]
-    # click checked each of them
+    # click has checked each of them
     asked = SubjectOptions(**named).with_subject(subject)  # type: ignore[arg-type]
     return _run(CheckSettings(**options, choice=choice, declared=declared), asked)  # type: ignore[arg-type]
 
@@ -150,11 +150,11 @@ def _run(settings: CheckSettings, named: SubjectOptions) -> int:
 
 
 def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport]:
-    """Return a report for each environment; what the configuration accepts is set apart.
+    """Return a report for each environment, with the drifts that the configuration accepts apart.
 
     Raises InputError, UnreachableError.
     """
-    gc.disable()  # nothing here makes circles, and looking for them among so many small things takes a tenth of it
+    gc.disable()  # makes no garbage cycles; looking for some among so many small objects takes a tenth of the time
     rules = ignore_rules()
     known = read_baseline(settings.baseline) if settings.baseline is not None else frozenset()
     strict = _strict(settings.strict)
@@ -166,7 +166,7 @@ def find_drift(named: SubjectOptions, settings: CheckSettings) -> list[DriftRepo
     reports = [replace(each, strict=strict, started=_stated(started), ended=_stated(ended)) for each in reports]
     if settings.require_verified:
         if any(report.level == "names" for report in reports):
-            raise InputError("--require-verified", "goes with --level artifacts or files")
+            raise InputError("--require-verified", "needs --level artifacts or files")
         reports = [require_verified(each) for each in reports]
     reports = [accept_baseline(apply_rules(each, rules, today), known, settings.baseline or "") for each in reports]
     return [_without_checked(each, reports) for each in reports]
@@ -187,9 +187,7 @@ def _reports(named: SubjectOptions, settings: CheckSettings) -> list[DriftReport
         for each in checks
         for report in _compared(each.subject, settings, _locks(each.locks, named.environment, settings.choice))
     ]
-    unlocked_services = (
-        Remark(subject=name, text="this service has no lock, and was not checked") for name in left_out
-    )
+    unlocked_services = (Remark(subject=name, text="this service has no lock and was not checked") for name in left_out)
     return [replace(reports[0], remarks=(*unlocked_services, *reports[0].remarks)), *reports[1:]]
 
 
@@ -198,25 +196,25 @@ def _stated(time: datetime) -> str:
 
 
 def _without_checked(report: DriftReport, reports: Sequence[DriftReport]) -> DriftReport:
-    """Return *report* with those of the other environments that no report is on."""
+    """Return *report* with those of the other environments that have no report of their own."""
     checked = {each.environment.prefix for each in reports if each.subject == report.subject}
     return replace(report, others=tuple(prefix for prefix in report.others if prefix not in checked))
 
 
 def _strict(given: str | None) -> frozenset[LimitCode]:
-    """Return the codes of the limits that must not be; raises InputError for a code that there is not."""
+    """Return the codes of the limits that are not allowed; raises InputError for an unknown code."""
     if given is None:
         return frozenset()
     codes = get_args(LimitCode)
     named = codes if given in ("all", "") else [each.strip() for each in given.split(",")]
     unknown = [each for each in named if each not in codes]
     if unknown:
-        raise InputError(f"--strict {given!r}", f"{unknown[0]!r} is no limit", hint=f"the limits: {', '.join(codes)}")
+        raise InputError(f"--strict {given!r}", f"{unknown[0]!r} is not a limit", hint=f"limits: {', '.join(codes)}")
     return frozenset(named)
 
 
 def _locks(given: tuple[str, ...], environment: str | None, choice: Choice) -> list[tuple[str | None, str, Lock]]:
-    """Return the prefix, the file and the lock of each environment that is meant; raises InputError."""
+    """Return the prefix, the file and the lock of each environment to check; raises InputError."""
     found: list[tuple[str | None, str, Lock]] = []
     for each in given:
         prefix, equals, file = each.partition("=") if each.startswith("/") else ("", "", each)
@@ -229,7 +227,7 @@ def _locks(given: tuple[str, ...], environment: str | None, choice: Choice) -> l
         hint = "give each the prefix of its environment: --lock /opt/venv=pylock.toml"
         raise InputError("--lock", "several locks for one environment", hint=hint)
     if len(found) > 1 and environment is not None:
-        raise InputError("--environment", "does not go with several locks", hint="each lock names its environment")
+        raise InputError("--environment", "cannot be used with several locks", hint="each lock names its environment")
     return found
 
 
@@ -240,7 +238,7 @@ def _compared(
     if subject.kind == "freeze":
         if level not in (None, "names"):
             raise InputError(
-                f"--level {level}", "a list of packages proves no bytes", hint="check it with --level names"
+                f"--level {level}", "a list of packages cannot prove bytes", hint="check it with --level names"
             )
         for _, file, lock in locks:
             frozen = replace(parse_frozen(read_file(subject.name), subject.name), declared=settings.declared)
@@ -275,15 +273,15 @@ def _compared(
 def _reports_of_program(
     subject: SubjectName, settings: CheckSettings, locks: Sequence[tuple[str | None, str, Lock]]
 ) -> Iterator[DriftReport]:
-    """Compare what a program in the container tells."""
+    """Compare the lock with what a program in the container reports."""
     level = settings.level
     if subject.kind != "container":
-        raise InputError("--exec", f"goes with --container, not with --{subject.kind}")
+        raise InputError("--exec", f"needs --container, not --{subject.kind}")
     if level == "files":
-        raise InputError("--exec", "proves no files: the program that would read them is one of them")
+        raise InputError("--exec", "cannot prove files: the program that would read them is one of them")
     if len(locks) > 1 or locks[0][0] is not None:
         raise InputError(
-            "--exec", "tells of the environment of its Python", hint="name that: --exec /opt/venv/bin/python3"
+            "--exec", "reports on the environment of its own Python", hint="name that: --exec /opt/venv/bin/python3"
         )
     from lockml.subjects.probe import probe_container
 
@@ -291,5 +289,5 @@ def _reports_of_program(
     client = engine_of_environment().address.client
     inventory = replace(probe_container(client, subject.name, settings.exec or ""), declared=settings.declared)
     report = compare(lock, inventory, level=level or best_level(lock), file=file)
-    text = "this was told by a program that ran in the container: it says what the container wants to say"
+    text = "a program inside the container reported this: it says what the container wants it to say"
     yield replace(report, remarks=(Remark(subject="--exec", text=text), *report.remarks))

@@ -1,4 +1,4 @@
-"""Drift reports and the name of a format in, the text to print out."""
+"""Format drift reports for printing."""
 
 import re
 import sys
@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r'name = "([^"]+)"')
 
 
 def format_reports(name: str, reports: Sequence[DriftReport], *, full: bool = False) -> str:
-    """Return *reports*, on one subject, in the format *name*, one of `FORMATS`; with *full*, with every drift."""
+    """Return *reports* on one subject in the format *name*, one of `FORMATS`; with *full*, with every drift."""
     return _FORMATTERS[name](reports, full)
 
 
@@ -38,7 +38,7 @@ def _sarif(reports: Sequence[DriftReport], full: bool) -> str:
 
 
 def _lines(lock: str) -> Mapping[str, int]:
-    """Return the line of each project in the file *lock*, {} where it is no file any more."""
+    """Return the line of each project in the file *lock*, {} if the file is gone."""
     found: dict[str, int] = {}
     try:
         lines = Path(lock).read_text(encoding="utf-8").splitlines()

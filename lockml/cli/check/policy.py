@@ -1,7 +1,7 @@
-"""What may differ, as the configuration says it, and the baseline as a report has it, in; rules and drifts out.
+"""Rules for accepted drift from the configuration, and the drifts of a baseline report.
 
-``[[tool.lockml.ignore]]`` of pyproject.toml, or ``[[ignore]]`` of lockml.toml, and ``[[audit.ignore]]``: an audit reads
-the same rules.
+Rules are ``[[tool.lockml.ignore]]`` of pyproject.toml, or ``[[ignore]]`` of lockml.toml, and ``[[audit.ignore]]``: an
+audit reads the same rules.
 """
 
 import json
@@ -17,9 +17,9 @@ __all__ = ["ignore_rules", "read_baseline"]
 
 
 def ignore_rules() -> tuple[IgnoreRule, ...]:
-    """Return the rules of this folder's configuration; raises InputError for one that cannot be meant so.
+    """Return the rules of this folder's configuration; raises InputError for an invalid one.
 
-    Those of its fleet hold here too, but those that are for some targets of it: a subject is none of them.
+    Rules of its fleet apply too, except those for particular targets: a subject is none of them.
     """
     return (*_rules(*configured_table("ignore"), "ignore"), *_rules(*fleet_table("ignore"), "audit.ignore"))
 
@@ -28,7 +28,7 @@ def _rules(file: str, table: object, key: str) -> Iterator[IgnoreRule]:
     if table is None:
         return
     if not isinstance(table, list) or not all(isinstance(each, Mapping) for each in table):
-        raise InputError(file, f"its {key!r} is no array of tables", hint=f"write [[{key}]] for each rule")
+        raise InputError(file, f"{key!r} is not an array of tables", hint=f"write [[{key}]] for each rule")
     for number, each in enumerate(table, 1):
         rule = {name: value for name, value in each.items() if name != "targets"}
         read = parse_rule(rule, f"{file}: {key} {number}", FINDING_KINDS)
@@ -39,7 +39,7 @@ def _rules(file: str, table: object, key: str) -> Iterator[IgnoreRule]:
 
 
 def read_baseline(name: str) -> frozenset[Fingerprint]:
-    """Return the drifts of an earlier report, what ``--format json`` prints; raises InputError."""
+    """Return the drifts of an earlier report, the output of ``--format json``; raises InputError."""
     try:
         document = json.loads(read_file(name, hint="`lockml check --format json > FILE` writes one"))
         if not str(document["schema"]).startswith("lockml/check/"):

@@ -1,4 +1,4 @@
-"""``lockml record``: a lock and what an image built in; the same lock with the identity of that build out."""
+"""``lockml record``: add the identity of what an image built to the lock."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -42,11 +42,11 @@ from lockml.subjects.open import open_subject
 __all__ = ["command"]
 
 _PLACES: Final = frozenset({"path", "archive", "oci"})
-"""The kinds of subjects whose names are paths of this machine, of which a lock has the last part alone."""
+"""The kinds of subjects whose names are paths of this machine; a lock has only their last part."""
 
 
 class _Settings(Struct, frozen=True, kw_only=True):
-    """The options of one run, as given."""
+    """The options of a run, as given."""
 
     subject: str
     names: tuple[NormalizedName, ...]
@@ -56,7 +56,7 @@ class _Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Found(Struct, kw_only=True):
-    """What was found of all projects: the builds, and why others are none."""
+    """The builds that were found, and the reason for each other project."""
 
     builds: list[RecordedBuild] = field(default_factory=list)
     files: dict[NormalizedName, int] = field(default_factory=dict)
@@ -67,10 +67,10 @@ class _Found(Struct, kw_only=True):
 
 @declare(
     "record",
-    short_help="Put what an image built into the lock.",
+    short_help="Record in the lock what an image built.",
     examples=(
-        ("lockml record --from image:builder:1 flash-attn", "Lock the bytes that this image built."),
-        ("lockml record --from path:/opt/venv apex --replace", "And forget earlier builds for this target."),
+        ("lockml record --from image:builder:1 flash-attn", "Record the bytes that this image built."),
+        ("lockml record --from path:/opt/venv apex --replace", "Record it and remove earlier builds for this target."),
     ),
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -80,7 +80,7 @@ class _Found(Struct, kw_only=True):
     metavar="KIND:NAME",
     required=True,
     shell_complete=complete_subjects,
-    help="What has it installed, as image:builder:1 or path:/opt/venv.",
+    help="Subject that has it installed, such as image:builder:1 or path:/opt/venv.",
 )
 @option(
     "--lock",
@@ -88,18 +88,18 @@ class _Found(Struct, kw_only=True):
     default="pylock.toml",
     show_default=True,
     shell_complete=complete_files,
-    help="The lock, read and written.",
+    help="Lock file to read and write.",
 )
-@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
-@option("--replace", is_flag=True, help="Forget the builds that are recorded for the same target.")
+@option("--environment", metavar="PREFIX", show_default="that of its python command", help="Python environment to use.")
+@option("--replace", is_flag=True, help="Remove the builds recorded for the same target.")
 def command(names: tuple[str, ...], subject: str, lock: str, environment: str | None, replace: bool) -> int:
-    """Hash every file of each project NAME in a subject, and write down in the lock what its build made.
+    """Hash every file of each project NAME in a subject, and record in the lock what its build made.
 
-    NAME is one that [[tool.lockml.built]] names. It must have the locked version, be of the locked source where the
-    subject says of which it is, and have the bytes that its own RECORD says. From then on `lockml check` proves it, and
-    another build of the same version is drift. Whoever can write to the subject decides what is recorded: record
-    from an image that you built yourself. Exit codes: 0 recorded, 1 the subject has it otherwise and nothing is
-    written, 2 wrong usage or input, 4 not reachable.
+    NAME is a project of [[tool.lockml.built]]. It must have the locked version, come from the locked source if the
+    subject records one, and match its own RECORD. After that, `lockml check` proves it, and another build of the same
+    version is drift. Anyone who can write to the subject decides what is recorded, so use an image that you built
+    yourself. Exit codes: 0 recorded, 1 the subject does not match and nothing is written, 2 wrong usage or input,
+    4 unreachable.
     """
     settings = _Settings(
         subject=subject,
@@ -111,7 +111,7 @@ def command(names: tuple[str, ...], subject: str, lock: str, environment: str | 
     before = _read(settings)
     found, label = _look(settings, before)
     if found.faults:
-        click.echo(f"{escape(label)} does not have what {escape(lock)} says is built, and nothing was written:")
+        click.echo(f"{escape(label)} does not match the builds in {escape(lock)}; nothing was written:")
         for text in found.faults:
             click.echo(f"  {escape(redact(text))}")
         return 1
@@ -121,24 +121,24 @@ def command(names: tuple[str, ...], subject: str, lock: str, environment: str | 
 
 
 def _read(settings: _Settings) -> Lock:
-    """Return the lock; raises InputError for one that cannot be written, or in which a name is not built."""
+    """Return the lock; raises InputError if it cannot be written, or does not build a name."""
     if not Path(settings.lock).is_file():
-        read_lock(settings.lock)  # says what is wrong with it
-        raise InputError(f"--lock {settings.lock!r}", "is no file that could be written")
+        read_lock(settings.lock)  # the error says what is wrong with it
+        raise InputError(f"--lock {settings.lock!r}", "is not a writable file")
     lock = read_lock(settings.lock)
     known = [each.name for each in lock.built]
     unknown = [name for name in settings.names if name not in known]
     if unknown:
-        problem = f"{settings.lock} does not say that it is built in an image"
+        problem = f"{settings.lock} does not build it in an image"
         if lock.package(unknown[0]) is None:
-            problem += ", and does not pin it"
-        hint = f"it says so of {', '.join(known)}" if known else "name it under [[tool.lockml.built]], and compile"
+            problem += " and does not pin it"
+        hint = f"it builds {', '.join(known)}" if known else "add it to [[tool.lockml.built]] and compile"
         raise InputError(unknown[0], problem, hint=hint)
     return lock
 
 
 def _look(settings: _Settings, lock: Lock) -> tuple[_Found, str]:
-    """Return what the subject has, and what the subject is called; raises InputError, UnreachableError."""
+    """Return the inventory of the subject, and its label; raises InputError, UnreachableError."""
     platforms = tuple(dict.fromkeys(str(target.platform) for target in lock.targets))
     options = ReadOptions(platforms=platforms or ReadOptions().platforms, hashed=True)
     with open_subject(parse_subject(settings.subject), options) as opened:
@@ -161,7 +161,7 @@ def _look_at(
     where: tuple[FileTree, Target],
     found: _Found,
 ) -> None:
-    """Add to *found* the build of one project, or why it is none."""
+    """Add the build of one project to *found*, or why there is none."""
     tree, target = where
     copies = [each for each in inventory.environment.distributions if each.name == built.name]
     faults = list(_faults(built, packages.get(built.name), copies, inventory.environment.prefix))
@@ -173,7 +173,7 @@ def _look_at(
         found.faults += [f"{built.name}: {fault}" for fault in wheel.faults]
         found.unread += wheel.unread
     elif not loads(wheel.filename, target):
-        found.faults.append(f"{built.name}: {wheel.filename} does not install on {target}, which the lock is for")
+        found.faults.append(f"{built.name}: {wheel.filename} does not install on {target}, the target of the lock")
     else:
         found.builds.append(_recorded(built, wheel, inventory))
         found.files[built.name] = wheel.files
@@ -183,18 +183,18 @@ def _look_at(
 def _faults(
     built: Built, package: Package | None, copies: Sequence[InstalledDistribution], prefix: str
 ) -> Iterator[str]:
-    """Yield what speaks against the installed *copies* before a byte of them is hashed."""
+    """Yield what rules out the installed *copies*, before hashing them."""
     if package is None:
-        yield "it is not locked for the target that this environment is"
+        yield "it is not locked for the target of this environment"
         return
     if len(copies) != 1:
-        yield f"{prefix} has it {len(copies)} times" if copies else f"{prefix} does not have it"
+        yield f"{prefix} has {len(copies)} copies of it" if copies else f"{prefix} does not have it"
         return
     (used,) = copies
     if _version(used.version) != built.version:
-        yield f"version {used.version} is installed, and {built.version} is locked"
+        yield f"version {used.version} is installed, but {built.version} is locked"
     if used.owner is not None:
-        yield f"it is of the {used.owner}, and not built"
+        yield f"the {used.owner} manages it, so it was not built"
     source = other_build(package, used)
     if source is not None:
         yield source
@@ -208,28 +208,28 @@ def _version(text: str) -> Version | None:
 
 
 def _unsourced(used: InstalledDistribution) -> Iterator[str]:
-    """Yield where nothing says of which source a build is, and that it came later than its image."""
+    """Yield warnings if the source of a build is unknown, or if it is newer than its image."""
     if used.origin == CHANGED:
         yield f"{used.name}: {CHANGED}, so no image has it"
     source = used.source
     if source is None or (source.commit is None and not source.hashes):
-        yield f"{used.name}: nothing in the subject says of which source it was built"
+        yield f"{used.name}: the subject does not record the source that it was built from"
     elif source.url.endswith(".whl"):
-        yield f"{used.name}: it was installed from {source.url}, and nothing says of which source that was built"
+        yield f"{used.name}: it was installed from {source.url}, which does not record its source"
 
 
 def _unmet(
     name: NormalizedName, requires: Sequence[str], packages: Mapping[NormalizedName, Package], target: Target
 ) -> Iterator[str]:
-    """Yield what a build says that it needs and the lock does not have: it was declared otherwise."""
+    """Yield the dependencies of a build that the lock does not meet: the configuration lists others."""
     for requirement in map(Requirement, requires):
         package = packages.get(canonicalize_name(requirement.name))
         if not target.meets(str(requirement.marker or "")):
             continue
         if package is None:
-            yield f"{name}: its build says that it needs {requirement.name}, which is not locked"
+            yield f"{name}: the build needs {requirement.name}, which is not locked"
         elif package.version is not None and not requirement.specifier.contains(package.version, prereleases=True):
-            yield f"{name}: its build says that it needs {requirement}, and {package.version} is locked"
+            yield f"{name}: the build needs {requirement}, but {package.version} is locked"
 
 
 def _recorded(built: Built, wheel: InstalledWheel, inventory: Inventory) -> RecordedBuild:
@@ -249,7 +249,7 @@ def _recorded(built: Built, wheel: InstalledWheel, inventory: Inventory) -> Reco
 
 
 def _write(settings: _Settings, before: Lock, found: _Found, label: str) -> int:
-    """Write the lock with what was *found*, where the file is still the one that was read; say what became of it."""
+    """Write the lock with what was *found*, if the file is still the one that was read; print the result."""
     after = list(before.recorded)
     for each in found.builds:
         if settings.replace:
@@ -259,8 +259,8 @@ def _write(settings: _Settings, before: Lock, found: _Found, label: str) -> int:
             after.append(each)
     text = format_lock(with_recorded(before, sorted(after, key=lambda each: each.name)))
     if parse_lock(read_file(settings.lock), settings.lock).sha256 != before.sha256:
-        raise InputError(settings.lock, "was changed meanwhile, and is not written", hint="run it again")
-    state = "written" if write_files({settings.lock: text}) else "unchanged: it was recorded before"
+        raise InputError(settings.lock, "changed meanwhile, so nothing was written", hint="run it again")
+    state = "written" if write_files({settings.lock: text}) else "unchanged, already recorded"
     for text in found.warnings:
         warn(redact(text))
     for each in found.builds:
@@ -276,5 +276,5 @@ def _write(settings: _Settings, before: Lock, found: _Found, label: str) -> int:
 
 
 def _same(one: RecordedBuild, other: RecordedBuild) -> bool:
-    """Say whether both are the same build, wherever and whenever they were found."""
+    """Say whether both are the same build, regardless of where and when they were found."""
     return (one.name, one.wheel, one.identity) == (other.name, other.wheel, other.identity)

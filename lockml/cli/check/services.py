@@ -1,4 +1,4 @@
-"""The options of ``lockml check --compose`` in; each service's container with its lock out."""
+"""The services of ``lockml check --compose``, each with its container and its locks."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ class ServiceCheck(Struct, frozen=True, kw_only=True):
 def select_services(
     engine: Engine, project: ComposeProject, given: Sequence[str], default: str
 ) -> tuple[list[ServiceCheck], list[str]]:
-    """Return what is checked of *project*, and the names of the services that are not, as they have no lock.
+    """Return the containers of *project* to check, and the names of the services without a lock.
 
-    *given* are the values of ``--lock``: those of a service count before its label, and that before all others, or
-    *default* where one service is meant. Raises InputError, NotFoundError, EngineError.
+    *given* are the values of ``--lock``: those for a service override its label, and that overrides all others, or
+    *default* for a single service. Raises InputError, NotFoundError, EngineError.
     """
     own, plain = _split(given, project)
     locks = {name: _locks(project, name, own, plain) for name in project.services}
@@ -58,7 +58,7 @@ def select_services(
 
 
 def _split(given: Sequence[str], project: ComposeProject) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return the locks of services, and the others; raises InputError for a service that there is not."""
+    """Return the locks of services, and the other locks; raises InputError for an unknown service."""
     own: dict[str, tuple[str, ...]] = {}
     plain: list[str] = []
     for each in given:
@@ -66,7 +66,7 @@ def _split(given: Sequence[str], project: ComposeProject) -> tuple[dict[str, tup
         if match is None or Path(each).exists():
             plain.append(each)
         elif match[1] not in project.services:
-            hint = f"it has {', '.join(project.services)}"
+            hint = f"services: {', '.join(project.services)}"
             raise InputError(f"--lock {each!r}", f"{project.file} has no service {match[1]!r}", hint=hint)
         else:
             own[match[1]] = (*own.get(match[1], ()), match[2])

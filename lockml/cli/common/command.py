@@ -1,4 +1,4 @@
-"""The command that all of lockml's are: its options in groups, examples of its use, and how much it says."""
+"""The base of every command: option groups, examples, and how much it prints."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from lockml.cli.common.values import refuse_empty_arguments
 __all__ = ["Command", "declare", "loudness_options", "options_by_group"]
 
 Example = tuple[str, str]
-"""A command line, and what it does."""
+"""A command line, with a description."""
 
 _GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "Inputs": (
@@ -65,7 +65,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Command(click.Command):
-    """A command with *examples*; its help has them, and its options by what they decide."""
+    """A command whose help shows *examples*, and its options in groups."""
 
     def __init__(self, *arguments: Any, examples: Sequence[Example] = (), **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -73,14 +73,14 @@ class Command(click.Command):
         self.params += loudness_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; raises InputError for an empty argument."""
+        """Parse the arguments; raises InputError for an empty one."""
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             refuse_empty_arguments(self, ctx)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in groups; where there are few, in one."""
+        """Write the options in groups, or in one group if there are few."""
         for title, rows in options_by_group(self, ctx).items():
             with formatter.section(title):
                 formatter.write_dl(rows)
@@ -113,8 +113,10 @@ def declare(name: str, *, examples: Sequence[Example], **settings: Any) -> Calla
 
 
 def options_by_group(command: click.Command, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
-    """Return the names and the help of the options of *command* by what they decide; of few, in one group."""
-    params = [param for param in command.get_params(ctx) if not isinstance(param, click.Argument)]  # the text has these
+    """Return the names and the help of the options of *command* by group; a few options are one group."""
+    params = [
+        param for param in command.get_params(ctx) if not isinstance(param, click.Argument)
+    ]  # the text describes these
     records = [(param, record) for param in params if (record := param.get_help_record(ctx))]
     return _by_group(records) if len(records) > _FEW else {"Options": [record for _, record in records]}
 
@@ -129,9 +131,9 @@ def _by_group(records: Iterable[tuple[click.Parameter, tuple[str, str]]]) -> dic
 
 
 def loudness_options() -> list[click.Parameter]:
-    """Return the options that say how much is told; the last on the command line counts, then variables."""
-    quiet = _loudness(Loudness.QUIET, "-q", "Say results, warnings and errors alone.")
-    return [quiet, _loudness(Loudness.VERBOSE, "-v", "Say also what is asked, found and cached on the way.")]
+    """Return the options for how much to print; the last on the command line counts, then variables."""
+    quiet = _loudness(Loudness.QUIET, "-q", "Print only results, warnings and errors.")
+    return [quiet, _loudness(Loudness.VERBOSE, "-v", "Also print requests, decisions and cache use.")]
 
 
 def _loudness(loudness: Loudness, short: str, text: str) -> click.Option:

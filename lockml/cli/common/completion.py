@@ -1,6 +1,6 @@
-"""What a shell proposes for a word: files, containers, images, packages of the lock. Never an error, never for long.
+"""Completions for a shell: files, containers, images, packages of the lock; quick, and never an error.
 
-What the shell completes itself is an item of type *file* or *dir*, *skipped* characters after the word's beginning.
+An item of type *file* or *dir*, *skipped* characters after the start of the word, is for the shell to complete.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,7 @@ __all__ = [
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
-_SECONDS: Final = 1.0  # an engine on this machine answers in milliseconds
+_SECONDS: Final = 1.0  # a local engine answers in milliseconds
 _OPEN: Final = ("archive", "oci", "compose", "path", "freeze")
 _FOLDERS: Final = frozenset({"oci", "path"})
 _PLATFORMS: Final = ("linux/amd64", "linux/arm64", "macos/amd64", "macos/arm64", "windows/amd64", "windows/arm64")
@@ -77,7 +77,7 @@ def _complete_base_images(_: click.Context, __: click.Parameter, incomplete: str
 
 
 def _after_kind(incomplete: str) -> "list[CompletionItem]":
-    """Return what may follow the kind that *incomplete* begins with, [] where it begins with none."""
+    """Return what may follow the kind that *incomplete* begins with, [] if it begins with none."""
     kind, colon, _ = incomplete.partition(":")
     if not colon:
         return []
@@ -104,7 +104,7 @@ def complete_packages(context: click.Context, _: click.Parameter, incomplete: st
 
 
 def complete_codes(codes: Iterable[str]) -> Completer:
-    """Return what proposes *codes*, each once, also after a comma."""
+    """Return a function that proposes *codes*, each once, also after a comma."""
 
     def complete(_: click.Context, __: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         head, comma, _last = incomplete.rpartition(",")
@@ -142,7 +142,7 @@ def _fixed(words: Iterable[str]) -> Completer:
 
 
 def _lock(context: click.Context) -> "Lock | None":
-    """Return the lock that the command line names, None where it cannot be read."""
+    """Return the lock that the command line names, None if it cannot be read."""
     from lockml.cli.common.read_lock import read_lock
 
     named = context.params.get("lock") or "pylock.toml"
@@ -176,7 +176,7 @@ def _images() -> list[str]:
 
 
 def _in_time(ask: Callable[[], list[str]]) -> list[str]:
-    """Return what *ask* answers, [] where it fails or takes too long."""
+    """Return the answer of *ask*, [] if it fails or takes too long."""
     from threading import Thread
 
     found: list[str] = []
@@ -196,7 +196,7 @@ def _matching(words: Iterable[str], incomplete: str) -> "list[CompletionItem]":
 
 
 def item(value: str, help: str | None = None, *, type: str = "plain", skipped: int = 0) -> "CompletionItem":  # noqa: A002 - click's words
-    """Return what a shell is told of *value*."""
+    """Return the completion item for *value*."""
     from click.shell_completion import CompletionItem
 
     return CompletionItem(value, type=type, help=help, skipped=skipped)
@@ -224,4 +224,4 @@ COMPLETERS: Final[Mapping[str, Completer]] = {
     "--python": _fixed(_PYTHONS),
     "--libc": _fixed(_LIBCS),
 }
-"""What is proposed for the values of an option wherever it is."""
+"""Completions for the values of an option, by its name, in every command."""

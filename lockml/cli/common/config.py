@@ -1,6 +1,6 @@
-"""Options as a project keeps them: ``[tool.lockml]`` of pyproject.toml, or lockml.toml; the command line wins.
+"""Configuration: ``[tool.lockml]`` of pyproject.toml, or lockml.toml; the command line overrides it.
 
-``[tool.lockml.compile]`` holds the options of ``lockml compile`` by their long names, and so on for every command.
+``[tool.lockml.compile]`` holds the options of ``lockml compile`` by their long names, and likewise for every command.
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ __all__ = [
     "options_of_table",
 ]
 
-_FLEET: Final = "audit"  # names a fleet, and hides no options that stand in pyproject.toml
+_FLEET: Final = "audit"  # names a fleet, and does not hide options in pyproject.toml
 _LOCKS: Final = "lock"  # a command, and as a list the locks of `compile --all`
-_NOT_OPTIONS: Final = frozenset({"help", "all", "only"})  # for a command line: they say what is done once
+_NOT_OPTIONS: Final = frozenset({"help", "all", "only"})  # only for a command line
 TABLES: Final = frozenset(
     {
         *("adopt", "check", "compile", "completion", "diff", "init", "inventory", "lock", "man", "outdated", "record"),
@@ -37,14 +37,14 @@ TABLES: Final = frozenset(
 def configured_options(command: click.Command, name: str) -> dict[str, object]:
     """Return the defaults that this folder's configuration gives the command *name*, by parameter name.
 
-    Raises InputError for a file that cannot be read, an option that there is not, a value of another type.
+    Raises InputError for a file that cannot be read, an unknown option, or a value of another type.
     """
     file, tables = _tables()
     table = tables.get(name, {})
     if name == _LOCKS and isinstance(table, list):
         return {}
     if not isinstance(table, Mapping):
-        raise InputError(file, f"its {name!r} is not a table of options")
+        raise InputError(file, f"{name!r} is not a table of options")
     try:
         return options_of_table(command, table, file)
     except _UnknownOptionError as error:
@@ -52,7 +52,7 @@ def configured_options(command: click.Command, name: str) -> dict[str, object]:
 
 
 class _UnknownOptionError(InputError):
-    """A table has a key, *subject*, that is no option."""
+    """An error for a key, *subject*, that is not an option."""
 
 
 def option_names(command: click.Command) -> dict[str, click.Option]:
@@ -74,14 +74,14 @@ def options_of_table(command: click.Command, table: Mapping[str, object], place:
         option = options.get(key)
         if option is None or option.name is None or key in _NOT_OPTIONS:
             known = ", ".join(sorted(options.keys() - _NOT_OPTIONS))
-            raise _UnknownOptionError(key, "is no option", hint=f"it has {known}")
+            raise _UnknownOptionError(key, "is not an option", hint=f"options: {known}")
         checked = _checked(value, option, f"{place}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
     return found
 
 
 def configured_table(name: str) -> tuple[str, object]:
-    """Return the file that configures this folder and what it has under *name*, None for nothing."""
+    """Return the configuration file of this folder and its value of *name*, None for nothing."""
     file, tables = _tables()
     return file, tables.get(name)
 
@@ -102,13 +102,13 @@ def _checked(value: object, option: click.Option, setting: str) -> object:
 
 
 def fleet_table(name: str) -> tuple[str, object]:
-    """Return the file of this folder's fleet and what its ``[audit]`` has under *name*, None for nothing."""
+    """Return the fleet file of this folder and the value of *name* in its ``[audit]``, None for nothing."""
     audit = _read("lockml.toml").get(_FLEET, {})
     return "lockml.toml", audit.get(name) if isinstance(audit, Mapping) else None
 
 
 def _tables() -> tuple[str, Mapping[str, object]]:
-    """Return the file that configures this folder and its tables by command, {} where nothing does.
+    """Return the configuration file of this folder and its tables by command, {} without one.
 
     Raises InputError for a table that no command reads.
     """
@@ -139,10 +139,10 @@ def _refuse_unknown(key: str, file: str) -> None:
 
 
 def _read(name: str) -> Mapping[str, object]:
-    """Return what the file *name* of this folder holds, nothing where there is none; raises InputError."""
+    """Return the content of the file *name* in this folder, {} if there is none; raises InputError."""
     if not Path(name).is_file():
         return {}
-    import tomllib  # loaded where there is something to read
+    import tomllib  # loaded only if there is a file
 
     try:
         return tomllib.loads(read_file(name).decode("utf-8"))

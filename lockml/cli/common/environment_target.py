@@ -1,4 +1,4 @@
-"""An environment that was looked at in, the target that it is out, as the options of ``compile`` name one."""
+"""The target of an inspected environment, as options of ``compile``."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ class EnvironmentTarget:
 
 
 def target_of(environment: PythonEnvironment, subject: str) -> EnvironmentTarget:
-    """Return the options for *environment*; raises UnreachableError where the files of *subject* do not tell them."""
+    """Return the options for *environment*; raises UnreachableError if the files of *subject* do not show them."""
     platform = platform_of_machine(environment.machine)
     if platform is None or environment.libc is None:
-        raise UnreachableError(subject, "its platform cannot be told", hint="compile with --platform and --libc")
+        raise UnreachableError(subject, "its platform cannot be determined", hint="compile with --platform and --libc")
     return EnvironmentTarget(python=environment.python_text, platform=platform, libc=str(environment.libc))

@@ -1,4 +1,4 @@
-"""Files as the command line reads and writes them: errors name the file, and nothing is ever half written."""
+"""Read and write the files of the command line: errors name the file, and no file is half written."""
 
 import os
 import shlex
@@ -24,9 +24,9 @@ _STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
 
 def read_file(name: str, *, hint: str | None = None, limit: int | None = None) -> bytes:
-    """Return the content of the file *name*, of standard input for ``-``; raises InputError with the *hint*.
+    """Return the content of the file *name*, or of standard input for ``-``; raises InputError with the *hint*.
 
-    No more than *limit* bytes of it are read, which is an error where there are more.
+    It is an error if there are more than *limit* bytes.
     """
     most = -1 if limit is None else limit + 1
     try:
@@ -34,7 +34,7 @@ def read_file(name: str, *, hint: str | None = None, limit: int | None = None) -
     except FileNotFoundError as error:
         raise InputError(name, "no such file", hint=hint) from error
     except IsADirectoryError as error:
-        raise InputError(name, "is a folder", hint="name a file in it") from error
+        raise InputError(name, "is a folder", hint="name a file in the folder") from error
     except OSError as error:
         raise InputError(name, f"cannot be read ({error.strerror})", hint=hint) from error
     if limit is not None and len(content) > limit:
@@ -48,21 +48,21 @@ def _read(name: str, most: int) -> bytes:
 
 
 def refuse_names(output: str, lock: str) -> None:
-    """Raise InputError where *output* or *lock* is the name of no file, or both are of one."""
+    """Raise InputError if *output* or *lock* cannot name a file, or both name the same file."""
     for option, name in (("-o", output), ("--lock", lock)):
         if not name or "\0" in name:
-            raise InputError(f"{option} {name!r}", "is not the name of a file", hint="give a value, or leave it out")
+            raise InputError(f"{option} {name!r}", "is not a file name", hint="give a value, or remove the option")
         if os.path.basename(name) in ("", ".", "..") or Path(name).is_dir():  # noqa: PTH119 - a Path drops the slash
-            raise InputError(f"{option} {name!r}", "is a folder", hint="name a file in it")
+            raise InputError(f"{option} {name!r}", "is a folder", hint="name a file in the folder")
     there = all(name != "-" and Path(name).is_file() for name in (output, lock))
     if os.path.realpath(output) != os.devnull and (
         os.path.realpath(output) == os.path.realpath(lock) or (there and Path(output).samefile(lock))
     ):
-        raise InputError(output, "is named both as the lock and as the requirements file")
+        raise InputError(output, "is both the lock and the requirements file")
 
 
 def lies_in_project(name: str, named: Iterable[str]) -> bool:
-    """Say whether the file *name* lies, links followed, in this folder's repository or beside one that was *named*."""
+    """Say whether the file *name*, after following links, is in this folder's repository or beside one of *named*."""
     if name == "-" or "://" in name:
         return True
     here = Path().resolve()
@@ -72,28 +72,28 @@ def lies_in_project(name: str, named: Iterable[str]) -> bool:
 
 
 def lock_folder(lock: str) -> Path:
-    """Return the folder of the file *lock*, from which the lock sees paths."""
+    """Return the folder of the file *lock*, to which its paths are relative."""
     return Path(lock).parent if lock != "-" else Path()
 
 
 def relative_location(location: str, folder: Path) -> str:
-    """Return *location* as seen from *folder* if it is a relative path; URLs and absolute paths stay."""
+    """Return *location* relative to *folder* if it is a relative path; URLs and absolute paths stay."""
     if "://" in location or location.startswith(("/", "~")):
         return location
     return relative_to_folder(location, folder)
 
 
 def relative_to_folder(name: str, folder: PurePath) -> str:
-    """Return *name* as seen from *folder*, so that no path of a machine gets into an output; an address stays."""
+    """Return *name* relative to *folder*, so that no path of this machine gets into an output; a URL stays."""
     if name == "-" or "://" in name:
         return name
     return PurePath(os.path.relpath(name, folder)).as_posix()
 
 
 def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
-    """Write each text to its file, all of them or none, and return the names of those that changed.
+    """Write each text to its file, all or none, and return the names of those that changed.
 
-    ``-`` is standard output; what is no regular file, such as ``/dev/null``, is written in place. Raises InputError.
+    ``-`` is standard output. What is not a regular file, such as ``/dev/null``, is written in place. Raises InputError.
     """
     closed = next((name for name in contents if name in _STDOUT), None) if sys.__stdout__ is None else None
     if closed is not None:
@@ -115,7 +115,7 @@ def write_files(contents: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _write_hint(error: OSError) -> str | None:
-    """Return what helps where a file cannot be written: a folder to make, for one that is not there."""
+    """Return a hint for a file that cannot be written: to make its folder, if that is missing."""
     if isinstance(error, FileNotFoundError) and error.filename:
-        return f"make its folder first: mkdir -p {shlex.quote(os.path.dirname(os.fsdecode(error.filename)))}"  # noqa: PTH120 - the same
+        return f"create the folder: mkdir -p {shlex.quote(os.path.dirname(os.fsdecode(error.filename)))}"  # noqa: PTH120 - the same
     return None

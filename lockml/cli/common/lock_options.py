@@ -1,4 +1,4 @@
-"""The options that choose extras and groups of a lock, the same for every command that reads one."""
+"""The options for extras and groups of a lock, the same in every command that reads one."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,20 +9,20 @@ from lockml.lock.model import Choice
 __all__ = ["LOCK_HELP", "choice_options", "take_choice"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-LOCK_HELP = "The lock, of lockml or another tool; REVISION:FILE reads it from git."
+LOCK_HELP = "Lock file, of lockml or another tool; REVISION:FILE reads it from git."
 _NAMES = ("extra", "all_extras", "group", "no_group", "all_groups", "no_default_groups")
 
 
 def choice_options(command: _F) -> _F:
-    """Give *command* the options that choose extras and groups."""
+    """Add the options for extras and groups to *command*."""
     for each in reversed(
         (
-            option("--extra", metavar="NAME", multiple=True, help="Also an extra of the lock's project; repeat it."),
-            option("--all-extras", is_flag=True, help="All its extras."),
-            option("--group", metavar="NAME", multiple=True, help="Also a dependency group of the lock; repeat it."),
-            option("--no-group", metavar="NAME", multiple=True, help="Without a group that is there by default."),
-            option("--all-groups", is_flag=True, help="All its groups."),
-            option("--no-default-groups", is_flag=True, help="Without the groups that its tool installs by default."),
+            option("--extra", metavar="NAME", multiple=True, help="Include this extra of the project."),
+            option("--all-extras", is_flag=True, help="Include all extras."),
+            option("--group", metavar="NAME", multiple=True, help="Include this dependency group."),
+            option("--no-group", metavar="NAME", multiple=True, help="Exclude a group that is included by default."),
+            option("--all-groups", is_flag=True, help="Include all groups."),
+            option("--no-default-groups", is_flag=True, help="Exclude the groups that the tool installs by default."),
         )
     ):
         command = each(command)
@@ -30,7 +30,7 @@ def choice_options(command: _F) -> _F:
 
 
 def take_choice(options: dict[str, Any]) -> Choice:
-    """Take what `choice_options` read out of *options*, and return it."""
+    """Remove the options of `choice_options` from *options*, and return the choice."""
     given = {name: options.pop(name) for name in _NAMES}
     return Choice(
         extras=frozenset(given["extra"]),

@@ -1,7 +1,7 @@
-"""How options are declared: each has help, shows its default and can be given by a LOCKML_… variable.
+"""Declaration of options: each has help, shows its default and has a LOCKML_… variable.
 
-The variable carries the command, ``LOCKML_CHECK_FORMAT``, as commands have options of one name and other values.
-Options of `SHARED` mean the same wherever they are: ``LOCKML_INDEX_URL`` holds for all commands.
+The variable includes the command, ``LOCKML_CHECK_FORMAT``, because options of one name take other values elsewhere.
+Options in `SHARED` mean the same everywhere: ``LOCKML_INDEX_URL`` applies to all commands.
 """
 
 import os
@@ -42,11 +42,11 @@ SHARED: Final = frozenset(
         *("--fleet", "--store", "--broker", "--state-dir", "--host", "--processes", "--log-format"),
     }
 )
-"""The options that mean the same for all commands that have them: one variable holds for all of these."""
+"""The options that mean the same in all commands: one variable sets them for all."""
 
 
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
-    """Declare a click option with a variable: of its own name where it is shared, else as `name_variables` names it."""
+    """Declare a click option with a variable: named after it if it is shared, else by `name_variables`."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
     if long in SHARED:
         settings.setdefault("envvar", _variable(long))
@@ -58,7 +58,7 @@ def option(*names: str, **settings: Any) -> Callable[[_F], _F]:
 
 
 def name_variables(command: click.Command, *path: str) -> None:
-    """Give each option of *command*, which *path* leads to, its variable: ``LOCKML_CACHE_INFO_FORMAT``."""
+    """Set the variable of each option of *command*, by its *path*: ``LOCKML_CACHE_INFO_FORMAT``."""
     for each in command.params:
         if isinstance(each, click.Option) and each.envvar is None:
             each.envvar = _variable(*path, next(name for name in each.opts if name.startswith("--")))
@@ -76,13 +76,13 @@ def _cache_folder() -> str:
 
 
 def believed_cache(folder: Path) -> Path | None:
-    """Return *folder*, None with a warning where somebody else could have written what it keeps."""
+    """Return *folder*, or None with a warning if another user could have written to it."""
     from lockml.common.private_files import cache_fault  # not for --version
 
     fault = cache_fault(folder)
     if fault is None:
         return folder
-    warn(f"the cache {folder} is not used: it {fault}; name a folder of your own with --cache-dir")
+    warn(f"not using the cache {folder}: it {fault}; choose a folder of your own with --cache-dir")
     return None
 
 
@@ -90,7 +90,7 @@ insecure_host_option = option(
     "--allow-insecure-host",
     multiple=True,
     metavar="HOST[:PORT]",
-    help="Follow redirects from https to http on this host: anyone on the way can change what comes from there.",
+    help="Follow redirects from https to http on this host. Anyone on the network can then change the files.",
 )
 
 cache_folder_option = option(
@@ -100,7 +100,7 @@ cache_folder_option = option(
     show_default="~/.cache/lockml",
     help="The folder of the cache.",
 )
-"""The folder, whoever it belongs to."""
+"""The cache folder, even if it belongs to another user."""
 
 cache_option = option(
     "--cache-dir",
@@ -108,13 +108,13 @@ cache_option = option(
     default=_cache_folder,
     show_default="~/.cache/lockml",
     callback=lambda _, __, folder: believed_cache(folder),
-    help="Where fetched pages are kept, for your user alone.",
+    help="Cache folder; it must belong to your user.",
 )
-"""The folder, None where it is not believed: then nothing is kept from one run to the next."""
+"""The cache folder, or None if it cannot be trusted: then nothing is cached."""
 
 
 def parse_value(option: str, text: str, parse: Callable[[str], _T]) -> _T:
-    """Return what *parse* makes of *text*, the value of *option*; the InputError that it raises names the option."""
+    """Return the result of *parse* for *text*, the value of *option*; its InputError names the option."""
     try:
         return parse(text)
     except InputError as error:
@@ -126,27 +126,27 @@ def host_options(command: _F) -> _F:
     command = option(
         "--gpu",
         metavar="ARCH|MODEL",
-        help="The GPU of the hosts, as compute capability (8.9) or model (RTX 4070); else that of a running subject.",
+        help="GPU of the hosts, as compute capability (8.9) or model (RTX 4070). Default: that of a running subject.",
     )(command)
     return option(
         "--driver",
         metavar="VERSION|none",
-        help="The oldest NVIDIA driver of the hosts, such as 550.54.14 or 550; none where they have no GPU.",
+        help="Oldest NVIDIA driver of the hosts, such as 550.54.14 or 550; none if they have no GPU.",
     )(command)
 
 
 def declared_host(driver: str | None, gpu: str | None) -> "Declared":
-    """Return what the options say; raises InputError."""
+    """Return the driver and the GPU that the options name; raises InputError."""
     from lockml.index.accelerators.model import NOTHING_DECLARED, Declared
 
     if not driver and not gpu:
         return NOTHING_DECLARED
-    from lockml.index.accelerators.drivers import architecture_of, parse_driver  # with the table of facts
+    from lockml.index.accelerators.drivers import architecture_of, parse_driver  # loads the table of facts
 
     if driver and driver != "none" and parse_driver(driver) is None:
-        hint = "write the version as nvidia-smi shows it, 550.54.14, its branch, 550, or none"
-        raise InputError(f"--driver {driver!r}", "is no version of an NVIDIA driver", hint=hint)
+        hint = "write a version as nvidia-smi shows it (550.54.14), a branch (550), or none"
+        raise InputError(f"--driver {driver!r}", "is not a version of an NVIDIA driver", hint=hint)
     if gpu and not architecture_of(gpu):
         hint = "write its compute capability, such as 8.9, which nvidia-smi --query-gpu=compute_cap shows"
-        raise InputError(f"--gpu {gpu!r}", "is no compute capability, and no model that lockml knows", hint=hint)
+        raise InputError(f"--gpu {gpu!r}", "is neither a compute capability nor a known model", hint=hint)
     return Declared(driver=driver or "", gpu=gpu or "")

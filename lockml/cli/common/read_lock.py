@@ -1,4 +1,4 @@
-"""A lock as the user names it: a file, ``-``, or ``REVISION:FILE`` of a git repository."""
+"""Read a lock from a file, from standard input for ``-``, or from git for ``REVISION:FILE``."""
 
 import os
 from collections.abc import Callable
@@ -14,14 +14,14 @@ __all__ = ["names_revision", "read_lock"]
 
 _MAX_BESIDE: Final = 16 << 20
 _MAX_LOCK: Final = 64 << 20
-_HINT: Final = "`lockml compile` writes one; name it with --lock"
-_PYLOCK: Final = b"lock-version"  # what a pylock.toml begins with, as lockml writes it
+_HINT: Final = "`lockml compile` writes one; name another file with --lock"
+_PYLOCK: Final = b"lock-version"  # the start of a pylock.toml that lockml wrote
 
 
 def read_lock(name: str, choice: Choice | None = None, *, hint: str = _HINT) -> Lock:
     """Return the lock *name*, of any tool, with the extras and groups of *choice*; raises InputError, LockError.
 
-    Where there is no such file, the *hint* tells what to do.
+    If there is no such file, the error has the *hint*.
     """
     if names_revision(name):
         revision, _, path = name.partition(":")
@@ -32,7 +32,7 @@ def read_lock(name: str, choice: Choice | None = None, *, hint: str = _HINT) -> 
 
 
 def names_revision(name: str) -> bool:
-    """Say whether *name* is ``REVISION:FILE`` of a git repository and no file."""
+    """Say whether *name* is ``REVISION:FILE`` of a git repository rather than a file."""
     return ":" in name and not os.path.exists(name)  # noqa: PTH110 - a Path raises for a long name
 
 
@@ -51,7 +51,7 @@ def _parsed(content: bytes, name: str, beside: Callable[[str], bytes | None], ch
 
 
 def _beside(name: str, other: str) -> bytes | None:
-    """Return what the file *other* in the folder of the lock *name* says, None where there is none."""
+    """Return the content of the file *other* beside the lock *name*, None if there is none."""
     path = Path(name).parent / other
     if name == "-" or not path.is_file():
         return None
@@ -82,7 +82,7 @@ def _of_revision(name: str, path: str) -> bytes:
     try:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell, options ended
     except OSError as error:
-        raise InputError(name, f"git cannot be run ({error.strerror})") from error
+        raise InputError(name, f"cannot run git ({error.strerror})") from error
     if done.returncode != 0:
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise InputError(name, f"git has no such file ({reason[0] if reason else 'no reason given'})")

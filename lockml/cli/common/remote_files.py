@@ -1,4 +1,4 @@
-"""The address of a requirement file and how servers are asked in; its bytes out, as fetched now, or kept if offline."""
+"""Fetch a requirement file from its URL; offline, read it from the cache."""
 
 from contextlib import closing
 from typing import Final
@@ -18,13 +18,13 @@ _OK: Final = 200
 
 
 def fetch_file(url: str, options: IndexOptions) -> bytes:
-    """Return the file at *url*, asked for as an index is; raises InputError, PackageIndexError.
+    """Return the file at *url*, fetched like an index page; raises InputError, PackageIndexError.
 
-    What was fetched last is kept, for ``--offline`` alone: a file that others write may have changed.
+    The last version is cached only for ``--offline``: the file may have changed.
     """
     name = redact(url)
     if not is_index_address(url):
-        raise InputError(name, "is not the address of a file", hint="a file is at an address such as https://HOST/FILE")
+        raise InputError(name, "is not the URL of a file", hint="write a URL such as https://HOST/FILE")
     with closing(Cache(options.cache_dir)) as cache:
         key = f"requirement-file:{name}"
         cached = cache.fact(key) if options.offline else None
@@ -42,6 +42,6 @@ def fetch_file(url: str, options: IndexOptions) -> bytes:
         if answer.status != _OK:
             raise PackageIndexError(name, f"the server answers {answer.status}")
         if len(answer.body) > _MAX_BYTES:
-            raise InputError(name, f"is larger than {_MAX_BYTES} bytes, which no requirement file is")
+            raise InputError(name, f"is larger than {_MAX_BYTES} bytes, too large for a requirement file")
         cache.keep_fact(key, answer.body)
         return answer.body

@@ -1,4 +1,4 @@
-"""When a report is made: SOURCE_DATE_EPOCH, so that builds can be repeated, else now."""
+"""The time of a report: SOURCE_DATE_EPOCH, so that builds are reproducible, else now."""
 
 import os
 from datetime import UTC, datetime

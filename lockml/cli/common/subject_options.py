@@ -1,4 +1,4 @@
-"""The options that name what is looked at; shared by every command that looks at one."""
+"""The options that name a subject, for every command that inspects one."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ _PROPOSED = {
 
 
 class SubjectOptions(Struct, frozen=True, kw_only=True):
-    """What the user named: one of them, and the *environment* in it."""
+    """The subject that the user named, and the *environment* in it."""
 
     container: str | None = None
     image: str | None = None
@@ -43,11 +43,11 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
 
     @property
     def one(self) -> SubjectName:
-        """What was named; raises InputError for nothing or several."""
+        """The named subject; raises InputError for none or several."""
         return self.one_of(KINDS)
 
     def one_of(self, kinds: Iterable[str]) -> SubjectName:
-        """Return what was named, of those *kinds* that the command has; raises InputError for nothing or several."""
+        """Return the named subject, of the *kinds* that the command has; raises InputError for none or several."""
         given = [(name, value) for name in KINDS if (value := getattr(self, name)) not in (None, ())]
         if len(given) != 1:
             every = [f"--{name}" for name, _ in given] or [f"--{name}" for name in kinds]
@@ -58,7 +58,7 @@ class SubjectOptions(Struct, frozen=True, kw_only=True):
         return SubjectName(kind=kind, name=first, project=self.project, files=tuple(more))
 
     def with_subject(self, text: str | None) -> "SubjectOptions":
-        """Return the same with the subject ``KIND:NAME`` that *text* names; raises InputError where one is there."""
+        """Return the same with the subject ``KIND:NAME`` of *text*; raises InputError if there is one already."""
         if text is None:
             return self
         given = [name for name in KINDS if getattr(self, name) not in (None, ())]
@@ -78,11 +78,9 @@ def subject_options(command: _F) -> _F:
 def subject_options_of(command: _F, kinds: Collection[str]) -> _F:
     """Declare the options that name a subject of one of *kinds*."""
     command = option(
-        "--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it."
+        "--environment", metavar="PREFIX", show_default="that of its python command", help="Python environment to use."
     )(command)
-    command = option("--project", metavar="NAME", show_default="as Compose names it", help="The project of --compose.")(
-        command
-    )
+    command = option("--project", metavar="NAME", show_default="Compose's default", help="Compose project.")(command)
     for name, (metavar, text) in ((name, KINDS[name]) for name in reversed(KINDS) if name in kinds):
         proposed = _PROPOSED.get(name)
         command = option(f"--{name}", metavar=metavar, help=text, multiple=name == "compose", shell_complete=proposed)(
@@ -92,19 +90,19 @@ def subject_options_of(command: _F, kinds: Collection[str]) -> _F:
 
 
 def parse_subject(text: str, usual: str = "container", *, lists: bool = False) -> SubjectName:
-    """Return what ``KIND:NAME`` means; a path that is there needs no kind, and what is none is of the *usual* one.
+    """Return the subject ``KIND:NAME``; an existing path needs no kind, and any other name has the *usual* one.
 
-    A container that there is not and an image that there is: that is told with how to name it. With *lists*, a list of
-    packages is a subject too (``freeze:FILE``). Raises InputError.
+    If there is no such container but such an image, the error says how to name it. With *lists*, a list of packages is
+    a subject too (``freeze:FILE``). Raises InputError.
     """
     kind, colon, name = text.partition(":")
     if colon and kind in KINDS and (lists or kind != "freeze"):
         return SubjectName(kind=kind, name=name)
     if "/" in text and Path(text).is_dir():
         return SubjectName(kind="path", name=text)
-    if not text or text.startswith("-") or (colon and usual == "container"):  # no container's name has a colon
+    if not text or text.startswith("-") or (colon and usual == "container"):  # container names have no colon
         kinds = ", ".join(KINDS)
-        meant = f"an image is image:{text}" if colon and name and kind else "write container:NAME or image:REF"
+        meant = f"for an image, write image:{text}" if colon and name and kind else "write container:NAME or image:REF"
         raise InputError(repr(text), "is not KIND:NAME", hint=f"{meant}; KIND is one of {kinds}")
     if usual == "container" and not _is_container(text):
         raise _no_such_container(text)
@@ -119,16 +117,18 @@ def _is_container(name: str) -> bool:
     except UnreachableError as error:
         if not Path(name).is_dir():
             raise
-        problem = "would be a container, and no container engine answers"
-        raise InputError(repr(name), problem, hint=f"the folder is path:{name}") from error
+        problem = "looks like a container, but no container engine answers"
+        raise InputError(repr(name), problem, hint=f"for a folder, write path:{name}") from error
     return True
 
 
 def _no_such_container(name: str) -> InputError:
-    """Return the error that names what else *name* is: an image of the engine, or a folder."""
+    """Return the error that says what else *name* is: an image of the engine, or a folder."""
     try:
         engine_of_environment().image(name)
     except LockmlError:
-        hint = f"for a folder write path:{name}" if Path(name).is_dir() else "`docker ps -a` lists the containers"
-        return NotFoundError(f"container {name!r}", "the container engine has none of that name", hint=hint)
-    return NotFoundError(f"container {name!r}", "is none, but there is an image of that name", hint=f"image:{name}")
+        hint = f"for a folder, write path:{name}" if Path(name).is_dir() else "`docker ps -a` lists the containers"
+        return NotFoundError(f"container {name!r}", "the engine has no such container", hint=hint)
+    return NotFoundError(
+        f"container {name!r}", "there is no such container, but an image of that name", hint=f"image:{name}"
+    )

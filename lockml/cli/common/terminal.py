@@ -1,4 +1,4 @@
-"""Progress and messages for a person: a moving line on a terminal, nothing in a pipe; results go elsewhere."""
+"""Progress and messages on standard error: a moving line on a terminal, no progress in a pipe."""
 
 import os
 import re
@@ -41,11 +41,11 @@ __all__ = [
 
 _NARROWEST: Final = 40
 _COMMAND: Final = re.compile("`[^`]{,200}`")
-_JOINT: Final = "\ue000"  # stands for a space where no line is broken; escaped texts have none of private use
+_JOINT: Final = "\ue000"  # a space where a line must not break; escaped texts have no private use characters
 
 
 class Loudness(Enum):
-    """How much is told beside results, warnings and errors."""
+    """How much to print beside results, warnings and errors."""
 
     QUIET = "quiet"
     USUAL = "usual"
@@ -53,7 +53,7 @@ class Loudness(Enum):
 
 
 class _State:
-    """What the user asked of this process."""
+    """What the user wants of this process."""
 
     loudness = Loudness.USUAL
     rank = 0
@@ -62,7 +62,7 @@ class _State:
 
 
 def set_loudness(loudness: Loudness, rank: int = 0) -> None:
-    """Tell as much as *loudness* says from now on, unless something of a higher *rank* has said otherwise."""
+    """Set how much to print from now on, unless it was set with a higher *rank*."""
     if rank < _State.rank:
         return
     _State.loudness, _State.rank = loudness, rank
@@ -72,7 +72,7 @@ def set_loudness(loudness: Loudness, rank: int = 0) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Tell no notes meanwhile, unless the user wants more than usual."""
+    """Print no notes meanwhile, unless the user wants more than usual."""
     before, _State.tells_notes = _State.tells_notes, False
     try:
         yield
@@ -81,7 +81,7 @@ def quietly() -> Iterator[None]:
 
 
 def _show_log() -> None:
-    """Print what the stages log on standard error."""
+    """Print the log of the stages on standard error."""
     import logging
 
     _State.shows_log = True
@@ -98,7 +98,7 @@ def _show_log() -> None:
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Return whether *stream* takes colours: NO_COLOR and FORCE_COLOR say it, else whether it is a terminal."""
+    """Say whether *stream* takes colours: by NO_COLOR and FORCE_COLOR, else if it is a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     forced = os.environ.get("FORCE_COLOR") or os.environ.get("CLICOLOR_FORCE")
@@ -108,7 +108,7 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def terminal_width(stream: TextIO) -> int | None:
-    """Return how many columns *stream* has: COLUMNS says it, else the terminal; None where neither does."""
+    """Return how many columns *stream* has: by COLUMNS, else by the terminal; None if neither says."""
     stated = os.environ.get("COLUMNS", "")
     if stated.isdecimal() and int(stated) > 0:
         return int(stated)
@@ -119,12 +119,12 @@ def terminal_width(stream: TextIO) -> int | None:
 
 
 def paint(text: str, colour: str) -> str:
-    """Return *text* for standard error, in *colour* where that is wanted."""
+    """Return *text* for standard error, in *colour* if the stream takes it."""
     return click.style(text, fg=colour, bold=True) if wants_colour(sys.stderr) else text
 
 
 def note(text: str, *, whole: bool = False) -> None:
-    """Tell something that is neither result nor warning, unless the user wants quiet; *whole*, in one line."""
+    """Print a note that is neither result nor warning, unless the user wants quiet; *whole*, in one line."""
     wanted = _State.tells_notes or _State.loudness is Loudness.VERBOSE
     if wanted and _State.loudness is not Loudness.QUIET:
         shown = escape(redact(text))
@@ -132,7 +132,7 @@ def note(text: str, *, whole: bool = False) -> None:
 
 
 def detail(text: str) -> None:
-    """Tell what only who asks for it wants to know."""
+    """Print a detail for users who want more than usual."""
     if _State.loudness is Loudness.VERBOSE:
         click.echo(escape(redact(text)), err=True)
 
@@ -143,21 +143,21 @@ def _show_fact(step: Step) -> None:
 
 
 def suggest(*commands: str, before: str = "") -> None:
-    """Tell which *commands* come next, each on a line of its own to copy, and what to do *before* them."""
+    """Print the next *commands*, each on a line of its own to copy, and what to do *before* them."""
     note(f"Next: {before}, then" if before else "Next:")
     for each in commands:
         note(f"  {each}", whole=True)
 
 
 def warn(text: str) -> None:
-    """Tell something that the user may want to act on."""
+    """Print a warning that the user may want to act on."""
     tell("warning:", "yellow", escape(redact(text)))
 
 
 def tell(word: str, colour: str, text: str) -> None:
-    """Tell *text*, which is escaped and may have several lines, behind a coloured *word*."""
-    told = wrapped(f"{word} {text}").removeprefix(word)
-    click.echo(f"{paint(word, colour)}{told}", err=True, color=wants_colour(sys.stderr))
+    """Print *text*, which is escaped and may have several lines, behind a coloured *word*."""
+    shown = wrapped(f"{word} {text}").removeprefix(word)
+    click.echo(f"{paint(word, colour)}{shown}", err=True, color=wants_colour(sys.stderr))
 
 
 def tell_error(error: LockmlError, before: str = "") -> None:
@@ -169,7 +169,7 @@ def tell_error(error: LockmlError, before: str = "") -> None:
 
 
 def wrapped(text: str) -> str:
-    """Return *text* with its lines broken at words where standard error is a terminal; a command stays in one."""
+    """Return *text* wrapped for the terminal on standard error; a command stays on one line."""
     if not sys.stderr.isatty():
         return text
     import textwrap
@@ -190,8 +190,8 @@ def wrapped(text: str) -> str:
 def progress_line() -> Iterator[Progress]:
     """Give a listener that keeps one moving line on standard error, if that is a terminal.
 
-    Nothing is shown, and nothing loaded, for what takes less than half a second. Telling costs next to nothing: the
-    line is made ten times a second, of what was told last. Who wants to know all gets facts, a line each, instead.
+    Work of less than half a second shows nothing and loads nothing. A call costs next to nothing: the line is drawn
+    ten times a second, from the last step. With --verbose, the listener prints facts instead, a line each.
     """
     if _State.loudness is Loudness.VERBOSE:
         yield _show_fact
@@ -207,14 +207,14 @@ def progress_line() -> Iterator[Progress]:
         line.stop()
 
 
-_DELAY: Final = 0.5  # seconds in which nothing is shown
+_DELAY: Final = 0.5  # seconds before anything is shown
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES: Final = "|/-\\"
 _PAGES: Final = "Reading the index"
 
 
 class _MovingLine:
-    """Keeps the line from `start` to `stop`; `show` may be called from any thread, as often as one likes."""
+    """The line, from `start` to `stop`; any thread may call `show`, as often as it likes."""
 
     def __init__(self) -> None:
         self._step = Step(doing="Starting")
@@ -227,7 +227,7 @@ class _MovingLine:
         self._timer.daemon = True
 
     def show(self, step: Step) -> None:
-        """Take what is done now."""
+        """Set the current step."""
         if step.fact:
             return
         if step.doing == _PAGES:
@@ -235,11 +235,11 @@ class _MovingLine:
         self._step = step
 
     def start(self) -> None:
-        """Begin to wait."""
+        """Start the delay."""
         self._timer.start()
 
     def stop(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._timer.cancel()
         with self._lock:
             self._stopped = True
@@ -268,7 +268,7 @@ class _MovingLine:
 
 
 def words_of(step: Step, pages: int = 0) -> str:
-    """Return what is told of *step*, and of the *pages* that were asked of indexes; in one line."""
+    """Return one line about *step*, and about the *pages* fetched from indexes."""
     counted = f" {step.done:,} of {step.total:,}" if step.total else f" {step.done:,}" if step.done else ""
     read = f", {step.read / (1 << 20):,.1f} MiB" if step.read else ""
     fetched = f", {pages:,} pages and metadata" if pages and step.doing != _PAGES else ""

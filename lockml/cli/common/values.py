@@ -1,6 +1,6 @@
-"""The words behind an option in; an error where they cannot be meant, before anything is read or asked.
+"""Check the values of options before anything is read or fetched.
 
-An empty word is refused everywhere: it comes of a variable that is not set, and would silently mean the default.
+An empty value is refused everywhere: it comes from an unset variable, and would silently mean the default.
 """
 
 import re
@@ -21,12 +21,14 @@ _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMES: Final = rf"(?:{_NAME}|:all:|:none:)(?:,(?:{_NAME}|:all:|:none:))*"
 _REFERENCE: Final = r"[A-Za-z0-9][\w./:@+-]*"
 _HOST: Final = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?"
-_PYTHON: Final = re.compile(r"(?:pypy)?3\.[0-9]{1,2}(?:\.[0-9]{1,3})?t?")  # others need their parser, which loads much
-_ADDRESS_HINT: Final = "an index is at an address such as https://HOST/simple/, or file:///FOLDER"
+_PYTHON: Final = re.compile(
+    r"(?:pypy)?3\.[0-9]{1,2}(?:\.[0-9]{1,3})?t?"
+)  # others need a parser that takes long to load
+_ADDRESS_HINT: Final = "write a URL such as https://HOST/simple/ or file:///FOLDER"
 
 
 class _Check(Struct, frozen=True):
-    """What a value must be, what is said of one that is not, and what to write instead."""
+    """The test of a value, the problem if it fails, and what to write instead."""
 
     fits: Callable[[str], bool]
     problem: str
@@ -34,13 +36,13 @@ class _Check(Struct, frozen=True):
 
 
 def require_index_address(subject: str, text: str) -> None:
-    """Raise InputError of *subject* where *text* is not the address of an index."""
+    """Raise InputError about *subject* if *text* is not the URL of an index."""
     if not _is_address(text):
-        raise InputError(f"{subject} {redact(text)!r}", "is not the address of an index", hint=_ADDRESS_HINT)
+        raise InputError(f"{subject} {redact(text)!r}", "is not the URL of an index", hint=_ADDRESS_HINT)
 
 
 def _is_address(text: str) -> bool:
-    from lockml.index.http.addresses import is_index_address  # not for a check
+    from lockml.index.http.addresses import is_index_address  # not loaded for a check
 
     return is_index_address(text)
 
@@ -56,11 +58,11 @@ def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.fullmatch(text) is not None
 
 
-_ADDRESS: Final = _Check(_is_address, "is not the address of an index", _ADDRESS_HINT)
-_PROJECT: Final = _Check(_matches(_NAME), "is not the name of a project", "such as numpy")
+_ADDRESS: Final = _Check(_is_address, "is not the URL of an index", _ADDRESS_HINT)
+_PROJECT: Final = _Check(_matches(_NAME), "is not a project name", "such as numpy")
 _FILE: Final = _Check(lambda text: Path(text).is_file(), "is not a file", "name a file of certificates in PEM form")
-_SELECTION: Final = _Check(_matches(_NAMES), "is not the name of a project", "such as numpy, :all: or :none:")
-_IMAGE: Final = _Check(_matches(_REFERENCE), "is not the name of an image", "such as train:7 or HOST/train@sha256:…")
+_SELECTION: Final = _Check(_matches(_NAMES), "is not a project name", "such as numpy, :all: or :none:")
+_IMAGE: Final = _Check(_matches(_REFERENCE), "is not an image name", "such as train:7 or HOST/train@sha256:…")
 
 _CHECKS: Final[Mapping[str, _Check]] = {
     "--index-url": _ADDRESS,
@@ -68,14 +70,14 @@ _CHECKS: Final[Mapping[str, _Check]] = {
     "--index": _Check(
         lambda text: "=" not in text or _is_address(text.partition("=")[2]), _ADDRESS.problem, _ADDRESS_HINT
     ),
-    "--find-links": _Check(_is_link, "is neither a folder nor an address", "name a folder of wheels that is there"),
+    "--find-links": _Check(_is_link, "is neither a folder nor a URL", "name an existing folder of wheels"),
     "--allow-insecure-host": _Check(_matches(_HOST), "is not HOST[:PORT]", "such as pypi.internal or 10.0.0.7:8080"),
     "--exclude": _PROJECT,
     "--accept-older": _PROJECT,
-    "--deny": _Check(_matches(r"[A-Za-z0-9._*-]+"), "is not the name of a project", "such as numpy, or nvidia-*"),
+    "--deny": _Check(_matches(r"[A-Za-z0-9._*-]+"), "is not a project name", "such as numpy, or nvidia-*"),
     "--exclude-newer-except": _Check(
         _matches(r"index:\S+|:none:|[A-Za-z0-9._*,-]+"),
-        "is neither the name of a project nor an index",
+        "is neither a project name nor an index",
         "such as torch, nvidia-*, index:NAME or index:https://index.example/simple",
     ),
     "--no-binary": _SELECTION,
@@ -86,12 +88,12 @@ _CHECKS: Final[Mapping[str, _Check]] = {
     "--label": _Check(_matches("[^=]+=(?s:.*)"), "is not KEY=VALUE", "such as stage=prod"),
     "--store": _Check(
         _matches(r"(?:sqlite|postgresql(?:\+\w+)?)://(?s:.*)"),
-        "is not the address of a store",
+        "is not the URL of a store",
         "write sqlite:///FILE, or postgresql://HOST/DATABASE",
     ),
     "--broker": _Check(
         _matches(r"(?:rediss?|amqps?|unix|sentinel)://(?s:.+)"),
-        "is not the address of a broker",
+        "is not the URL of a broker",
         "such as redis://HOST/0",
     ),
     "--uv-image": _IMAGE,
@@ -99,7 +101,7 @@ _CHECKS: Final[Mapping[str, _Check]] = {
 
 
 class ValueOption(click.Option):
-    """An option whose values are looked at before they are used; the error names what gave them."""
+    """An option that checks its values; the error names the option or variable that gave them."""
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """Return *value* as click reads it; raises InputError."""
@@ -116,8 +118,8 @@ class ValueOption(click.Option):
         if not text.strip() or "\0" in text:
             raise InputError(
                 f"{given} {text!r}",
-                "is empty" if "\0" not in text else "has a NUL",
-                hint="leave it out or give a value",
+                "is empty" if "\0" not in text else "contains a NUL character",
+                hint="remove it or give a value",
             )
         if given in ("--platform", "--libc") or (given == "--python" and not _PYTHON.fullmatch(text)):
             _refuse_target(given, text)
@@ -126,7 +128,7 @@ class ValueOption(click.Option):
 
 
 def _refuse_target(option: str, text: str) -> None:
-    """Raise InputError where *text*, the value of an *option*, names no part of a target."""
+    """Raise InputError if *text*, the value of an *option*, does not name a part of a target."""
     from lockml.common.platforms import parse_libc, parse_platform
 
     try:
@@ -141,10 +143,10 @@ def _refuse_target(option: str, text: str) -> None:
 
 
 def refuse_empty_arguments(command: click.Command, ctx: click.Context) -> None:
-    """Raise InputError where an argument of *command* is empty."""
+    """Raise InputError if an argument of *command* is empty."""
     for param in command.params:
         if isinstance(param, click.Argument) and not all(text.strip() for text in _texts(ctx.params[param.name or ""])):
-            raise InputError(f"{param.human_readable_name} ''", "is empty", hint="leave it out or give a value")
+            raise InputError(f"{param.human_readable_name} ''", "is empty", hint="remove it or give a value")
 
 
 def _texts(value: object) -> Iterator[str]:

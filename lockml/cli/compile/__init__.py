@@ -1,1 +1,1 @@
-"""The command `compile`, and what it does from options to written files."""
+"""The command `compile`, from options to written files."""

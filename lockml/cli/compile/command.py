@@ -1,4 +1,4 @@
-"""``lockml compile``: ranged requirements in, a lock and a requirements.txt out."""
+"""``lockml compile``: make a lock and a requirements.txt from ranged requirements."""
 
 import gc
 import os
@@ -23,23 +23,21 @@ from lockml.common.errors import InputError, LockmlError
 
 __all__ = ["command", "compile_files", "configured_compile_options"]
 
-_ALLOCATIONS: Final = (
-    100_000  # between looks for garbage in circles: a short process makes much to keep and little else
-)
+_ALLOCATIONS: Final = 100_000  # between runs of the garbage collector: a short process keeps most of what it makes
 
 _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
 
 
 @declare(
     "compile",
-    short_help="Pin ranged requirements for a target.",
+    short_help="Pin requirements for a target.",
     examples=(
         (
             "lockml compile requirements.in --base-image image:python:3.11-slim",
-            "Pin for the image of the Dockerfile's FROM.",
+            "Pin for the image in the Dockerfile's FROM.",
         ),
-        ("lockml compile --check", "Is the lock still what the inputs ask for? For CI."),
-        ("lockml compile --all --check", "The same of every lock of [[tool.lockml.lock]]."),
+        ("lockml compile --check", "Check in CI that the lock is up to date."),
+        ("lockml compile --all --check", "Check every lock in [[tool.lockml.lock]]."),
     ),
 )
 @click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=complete_files)
@@ -48,195 +46,231 @@ _RANKS: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, Param
     "--output",
     default="requirements.txt",
     show_default=True,
-    help="The requirements file; - prints it, {target} in its name makes one for each target.",
+    help="Requirements file to write; - prints it, {target} in the name writes one for each target.",
 )
-@option("--lock", default="pylock.toml", show_default=True, help="The lock (PEP 751), read and written.")
+@option("--lock", default="pylock.toml", show_default=True, help="Lock file (PEP 751) to read and write.")
 @option(
     "--base-image",
     metavar="KIND:NAME",
-    help="The image of the Dockerfile's FROM, as image:REF or registry:REF: its Python and platform are locked for, "
-    "and `lockml check` tells when an image is not built on it.",
+    help="Lock for the Python and platform of this image, the one in the Dockerfile's FROM: image:REF or registry:REF, "
+    "and `lockml check` reports when an image is not built on it.",
 )
 @option(
     "--provided",
     multiple=True,
     metavar="all|NAME,...|none",
-    help="What the base image has installed satisfies requirements, is not installed again, and is checked.",
+    help="Use packages that the base image has installed instead of installing them again. They are checked too.",
 )
 @option(
     "--provided-mode",
     type=click.Choice(["keep", "prefer", "override"]),
     show_default="keep",
-    help="keep: the image's version is the only one.  prefer: it is the first choice, and may be replaced.  override: "
-    "it is taken whatever version is asked for.",
+    help="keep: allow only the image's version.  prefer: try it first, but allow another.  override: use it even if a "
+    "requirement excludes it.",
 )
 @option(
     "--base-constraints/--no-base-constraints",
     default=True,
     show_default=True,
-    help="The image's own constraint files bound what is locked, as they do in it.",
+    help="Apply the image's own constraint files, as pip does in the image.",
 )
 @option(
     "--python",
     metavar="VERSION",
-    show_default="this one",
-    help="3.11 holds for every 3.11.x; 3.11.7 is exact; 3.14t is free-threaded; pypy3.10 is PyPy.",
+    show_default="this Python",
+    help="Python version: 3.11 covers every 3.11.x, 3.11.7 is exact, 3.14t is free-threaded, pypy3.10 is PyPy.",
 )
 @option(
     "--platform",
     metavar="OS/ARCH",
     show_default="this machine's",
-    help="linux, macos or windows, / and amd64 or arm64; linux/ and ppc64le, s390x, riscv64, arm/v7 or 386 too.",
+    help="Platform: linux, macos or windows with /amd64 or /arm64; linux also with /ppc64le, /s390x, /riscv64, /arm/v7 "
+    "or /386.",
 )
 @option(
     "--libc",
     metavar="LIBC",
     show_default="this machine's",
-    help="glibc-2.36 or musl-1.2, the oldest to run on.",
+    help="Oldest C library to support, such as glibc-2.36 or musl-1.2.",
 )
 @option(
     "--target",
     multiple=True,
     metavar="[NAME=]TARGET",
-    help="All three in one, and several: 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0, 3.12-windows/amd64.",
+    help="Python, platform and libc in one value, such as 3.11-linux/amd64-glibc-2.36, 3.12-macos/arm64-14.0 or "
+    "3.12-windows/amd64.",
 )
 @option(
     "--tags",
     metavar="FILE",
-    help="The tags of the wheels to lock, one a line, the preferred first, as `pip debug --verbose` prints them.",
+    help="File of wheel tags to lock for, one per line, preferred first, as `pip debug --verbose` prints them.",
 )
-@option("--retarget", is_flag=True, help="Forget the target and the base image of the lock.")
-@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
+@option("--retarget", is_flag=True, help="Ignore the target and the base image recorded in the lock.")
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="Package index.")
 @option(
     "--extra-index-url",
     multiple=True,
     metavar="URL",
-    help="Asked before the index; the first that has a project wins.",
+    help="Index to search before --index-url. The first index that has a project is used for it.",
 )
 @option(
     "--index",
     "named_index",
     multiple=True,
     metavar="NAME=URL",
-    help="An index with a name, asked before the others; its login may be in LOCKML_INDEX_<NAME>_USERNAME, _PASSWORD.",
+    help="Named index to search before the others. Credentials: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD.",
 )
 @option(
     "--index-only",
     multiple=True,
     metavar="NAME=PROJECT,...",
-    help="Take these projects, such as torch,nvidia-*, from the index NAME alone, and nothing else from it.",
+    help="Use the index NAME only for these projects, such as torch,nvidia-*, and no other index for them.",
 )
-@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before indexes.")
-@option("--no-index", is_flag=True, help="Ask no index, only --find-links.")
-@option("--constraint", "-c", multiple=True, metavar="FILE", help="Bound versions without asking for projects.")
-@option("--override", multiple=True, metavar="FILE", help="Replace what anyone requires of the projects in it.")
-@option("--exclude", multiple=True, metavar="NAME", help="Leave this project out, whoever requires it.")
-@option("--extra", multiple=True, metavar="NAME", help="An extra of pyproject.toml to lock too.")
-@option("--no-extra", is_flag=True, help="Lock no extra, whatever the lock or the configuration has.")
-@option("--group", multiple=True, metavar="NAME", help="A dependency group of pyproject.toml to lock too.")
-@option("--no-group", is_flag=True, help="Lock no group, whatever the lock or the configuration has.")
+@option(
+    "--find-links", "-f", multiple=True, metavar="URL|DIR", help="Page or folder of files to search before indexes."
+)
+@option("--no-index", is_flag=True, help="Use no index, only --find-links.")
+@option(
+    "--constraint",
+    "-c",
+    multiple=True,
+    metavar="FILE",
+    help="Constraints file: limit versions without requiring the projects.",
+)
+@option(
+    "--override", multiple=True, metavar="FILE", help="File of requirements that replace all others for their projects."
+)
+@option("--exclude", multiple=True, metavar="NAME", help="Exclude this project, even if others require it.")
+@option("--extra", multiple=True, metavar="NAME", help="Include this extra of pyproject.toml.")
+@option("--no-extra", is_flag=True, help="Include no extra, even if the lock or the configuration names one.")
+@option("--group", multiple=True, metavar="NAME", help="Include this dependency group of pyproject.toml.")
+@option("--no-group", is_flag=True, help="Include no group, even if the lock or the configuration names one.")
 @option(
     "--on",
     multiple=True,
     metavar="LOCK",
-    help="Stand on this lock: all of its pins are in this one, with its files and hashes.",
+    help="Base this lock on LOCK: include all of its pins, files and hashes.",
 )
-@option("--subset-of", metavar="LOCK", help="Take the part of this lock that the inputs need; nothing is chosen anew.")
-@option("--relax", multiple=True, metavar="NAME", help="Let this project of --on move; * stands for anything.")
+@option("--subset-of", metavar="LOCK", help="Lock only the part of LOCK that the inputs need; versions stay.")
 @option(
-    "--all", "all_locks", is_flag=True, help="Compile every lock of [[tool.lockml.lock]], each after what it stands on."
+    "--relax",
+    multiple=True,
+    metavar="NAME",
+    help="Allow another version of this project than the --on lock has; * matches any text.",
 )
+@option("--all", "all_locks", is_flag=True, help="Compile every lock in [[tool.lockml.lock]], bases first.")
 @option(
-    "--only", multiple=True, metavar="LOCK", help="Of --all, this lock and what it stands on; * stands for anything."
+    "--only",
+    multiple=True,
+    metavar="LOCK",
+    help="With --all: compile only this lock and its bases; * matches any text.",
 )
 @option(
     "--prefer",
     multiple=True,
     metavar="FILE",
-    help="Prefer the pins of a requirements.txt, or of any tool's lock; those of the lock come first.",
+    help="Prefer the pins of this requirements.txt or lock of another tool. Pins of the existing lock come first.",
 )
-@option("--upgrade", "-U", is_flag=True, help="Choose anew instead of keeping the pins that still fit.")
+@option("--upgrade", "-U", is_flag=True, help="Upgrade all packages instead of keeping pins that still fit.")
 @option(
     "--upgrade-package",
     "-P",
     multiple=True,
     metavar="NAME[BOUND]",
-    help="Choose this project anew, such as numpy or numpy<2.",
+    help="Upgrade this package, such as numpy or numpy<2.",
 )
 @option(
     "--pre/--no-pre",
     default=None,
-    show_default="where asked for, or nothing else fits",
-    help="Let pre-releases in everywhere, or only where your own lines name one.",
+    show_default="if a requirement names one, or nothing else fits",
+    help="Allow pre-releases everywhere, or only where your requirements name one.",
 )
 @option(
     "--exclude-newer",
     metavar="DATE|AGE",
-    help="Ignore files uploaded after this day or moment (UTC), or younger than 7d, 2w, 36h; none takes all.",
+    help="Ignore files uploaded after this date or time (UTC), or younger than 7d, 2w or 36h; none disables it.",
 )
 @option(
     "--exclude-newer-except",
     multiple=True,
     metavar="NAME|index:INDEX",
-    help="Take all files of this project, such as torch or nvidia-*, or of this index, by its name or address; "
-    ":none: forgets those of the lock.",
+    help="Exempt this project, such as torch or nvidia-*, or this index, by name or URL, from --exclude-newer; :none: "
+    "removes the exceptions in the lock.",
 )
 @option(
     "--resolution",
     type=click.Choice(["highest", "lowest", "lowest-direct"]),
     show_default="highest",
-    help="Which release is tried first; lowest-direct: the oldest of what the inputs name.",
+    help="Which release to try first; lowest-direct: the lowest for direct requirements, the highest for all others.",
 )
-@option("--no-binary", multiple=True, metavar="NAME", help="Take no wheels of it; :all: of all, :none: undoes.")
-@option("--only-binary", multiple=True, metavar="NAME", help="Take no sdists of it; :all: of all, :none: undoes.")
+@option(
+    "--no-binary",
+    multiple=True,
+    metavar="NAME",
+    help="Do not use wheels of this package; :all: for every package, :none: to reset.",
+)
+@option(
+    "--only-binary",
+    multiple=True,
+    metavar="NAME",
+    help="Do not use sdists of this package; :all: for every package, :none: to reset.",
+)
 @option(
     "--allow-build",
     multiple=True,
     metavar="NAME|PATH",
-    help="Run the build backend of this project to learn what it needs; :all: of any. Without it no code is run.",
+    help="Allow running the build backend of this project to find its dependencies; :all: for every project. "
+    "Without it, no package code runs.",
 )
 @option(
     "--accept-older",
     multiple=True,
     metavar="NAME",
-    help="Take an older series of this project where its newest release has to be built or cannot be read.",
+    help="Accept an older series of this project if its newest release must be built or cannot be read.",
 )
-@option("--deny", multiple=True, metavar="NAME", help="Fail if this project is locked; * stands for anything.")
+@option("--deny", multiple=True, metavar="NAME", help="Fail if this project would be locked; * matches any text.")
 @option(
     "--accelerator",
     metavar="NAME",
-    help="Lock builds for cpu, cu128, rocm6.4 or another one, of the index with its name (--index cu128=URL) or by "
-    "local version; from-image asks --base-image; none forgets that of the lock.",
+    help="Lock builds for cpu, cu128, rocm6.4 or another accelerator, from the index of that name (--index cu128=URL) "
+    "or by local version; from-image uses that of --base-image, none removes that of the lock.",
 )
 @host_options
-@option("--as-is", is_flag=True, help="Lock what the inputs name and nothing else, whatever that requires.")
+@option("--as-is", is_flag=True, help="Lock only the packages that the inputs name, without their dependencies.")
 @option(
-    "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
+    "--cert",
+    type=click.Path(path_type=Path),
+    show_default="pip's, the system's",
+    help="CA certificates to trust (PEM).",
 )
 @option(
-    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
+    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Client certificate and key (PEM)."
 )
 @insecure_host_option
 @option(
     "--artifact-identity/--no-artifact-identity",
     default=True,
     show_default=True,
-    help="Record what each wheel installs.",
+    help="Record the artifact identity of each wheel: what it installs.",
 )
-@option("--verify", is_flag=True, help="Fetch every wheel whole and hold it against the lock, as `lockml verify` does.")
-@option("--check", is_flag=True, help="Write nothing; exit 1 and say why if the lock is out of date. Asks no index.")
-@option("--full", is_flag=True, help="Tell all lines of a refusal, and every warning on a line of its own.")
-@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@option("--verify", is_flag=True, help="Download every wheel and compare it with the lock, as `lockml verify` does.")
+@option(
+    "--check", is_flag=True, help="Write nothing; if the lock is out of date, print why and exit 1. Contacts no index."
+)
+@option("--full", is_flag=True, help="Show errors in full, and each warning on its own line.")
+@option("--offline", is_flag=True, help="Use only the cache; make no network requests.")
 @cache_option
 def command(**options: object) -> int:
-    """Pin the requirements of every FILE, with the hashes of all files that suit the targets.
+    """Pin the requirements in every FILE, with the hashes of all files that fit the targets.
 
     FILE is a requirements.in, a pyproject.toml, setup.py or setup.cfg, a script (.py, PEP 723), a notebook (.ipynb),
-    a conda environment.yml (its pip section), the address of such a file, or - for standard input; without one,
-    requirements.in or pyproject.toml of this folder is taken. Pins that still fit are kept, unless --upgrade, and so
-    are the target, base image, extras, groups, --resolution and --exclude-newer of the lock, unless an option says
-    otherwise. [tool.lockml.compile] of pyproject.toml, or [compile] of lockml.toml, may hold the options, and a
-    [[tool.lockml.lock]] for each of several locks, which --all compiles.
+    a conda environment.yml (its pip section), the URL of such a file, or - for standard input. Default:
+    requirements.in, else pyproject.toml, in this folder.
+
+    Without --upgrade, lockml keeps pins that still fit. It also keeps the target, base image, extras, groups,
+    --resolution and --exclude-newer of the lock unless you give another value. Set options permanently in
+    [tool.lockml.compile] of pyproject.toml or [compile] of lockml.toml. For several locks, write a
+    [[tool.lockml.lock]] table for each and use --all.
     """
     context = click.get_current_context()
     given = compile_options(of_one_kind(options, partial(_rank, context)))._replace(built=_built())
@@ -252,7 +286,7 @@ def command(**options: object) -> int:
 
 
 def _compile_in_brief(options: CompileOptions) -> int:
-    """Compile what *options* say, and return the exit code; raises LockmlError, in few lines unless all are wanted."""
+    """Compile with *options* and return the exit code; raises LockmlError, shortened unless *options* forbid it."""
     try:
         return compile_files(options)
     except LockmlError as error:
@@ -263,16 +297,16 @@ def _compile_in_brief(options: CompileOptions) -> int:
 
 
 def _built() -> tuple[ConfiguredBuilt, ...]:
-    """Return what the configuration says that the image builds; raises InputError."""
+    """Return the wheels that the image builds, as configured; raises InputError."""
     if configured_table("built")[1] is None:
         return ()
-    from lockml.cli.compile.image.built import configured_built  # needs what reads versions and addresses
+    from lockml.cli.compile.image.built import configured_built  # loads parsers of versions and URLs
 
     return configured_built()
 
 
 def _suggest_image(output: OutputOptions, base_image: str) -> None:
-    """Tell, with a first lock, how to install it in an image on *base_image*, "" for none."""
+    """Suggest, after the first lock, how to install it in an image based on *base_image*, "" for none."""
     names = (("--lock", output.lock, "pylock.toml"), ("--requirements", output.output, "requirements.txt"))
     words = [word for name, value, usual in names if value != usual for word in (name, value)]
     words += ["--base-image", base_image] if base_image.startswith(("image:", "registry:")) else []
@@ -288,16 +322,16 @@ def _rank(context: click.Context, name: str) -> int:
 
 
 def configured_compile_options() -> CompileOptions:
-    """Return the options that compile has by its configuration and variables alone, for commands that do as it does."""
+    """Return the options of compile that the configuration and variables give, for other commands."""
     name_variables(command, "compile")
     configured = configured_options(command, "compile")
-    names = ["-h", "--help"]  # click keeps the option of help that is made first
+    names = ["-h", "--help"]  # click keeps the help option that is made first
     with command.make_context("compile", [], default_map=configured, help_option_names=names) as context:
         return compile_options(context.params)._replace(built=_built())
 
 
 def compile_files(options: CompileOptions) -> int:
-    """Compile what *options* say, and return the exit code; raises LockmlError."""
+    """Compile with *options* and return the exit code; raises LockmlError."""
     inputs, output = options.inputs, options.output
     inputs = inputs._replace(files=inputs.files or _default_files())
     refuse_names(output.output, output.lock)
@@ -309,10 +343,10 @@ def compile_files(options: CompileOptions) -> int:
         known = cached_result(options.indexes.cache_dir, repr(options.decisive))
     if known is None:
         gc.set_threshold(_ALLOCATIONS)
-        from lockml.cli.compile.run import run_compile  # takes longer to load than an unchanged result to be found
+        from lockml.cli.compile.run import run_compile  # takes longer to load than to find an unchanged result
 
         return run_compile(options)
-    detail("inputs, options and index: as for an earlier result, which is taken from the cache")
+    detail("inputs, options and index are unchanged: using the earlier result from the cache")
     shown = (each for each in known if not output.check or each.kind == "host-target")
     print_notes(shown, full=output.full)
     if output.check:
@@ -324,10 +358,10 @@ def _default_files() -> tuple[str, ...]:
     for name in ("requirements.in", "pyproject.toml"):
         if Path(name).is_file():
             return (name,)
-    problem, hint = "neither requirements.in nor pyproject.toml is here", "name the file to compile"
+    problem, hint = "no requirements.in or pyproject.toml in this folder", "name the file to compile"
     if Path("requirements.txt").is_file():
-        hint = "where requirements.txt is what you ask for, mv requirements.txt requirements.in and compile that"
+        hint = "if you edit requirements.txt by hand, run mv requirements.txt requirements.in and compile that"
     file, locks = configured_table("lock")
     if isinstance(locks, list):
-        hint = f"`lockml compile --all` compiles the locks that {file} names"
+        hint = f"`lockml compile --all` compiles the locks in {file}"
     raise InputError("no FILE", problem, hint=hint)

@@ -1,8 +1,8 @@
-"""The lock that is there: read, held against what is asked today, what it was made with, and what ``--check`` says.
+"""The existing lock: read it, take options from it, compare it with today's inputs, and report for ``--check``.
 
-The lock is believed in what it was made for: extras, groups, the strategy and the date. It is not believed in what
-would run code or ask another server: indexes, ``--find-links``, ``--allow-build`` and ``--pre`` are compared with it
-and, where they are needed, asked for.
+Extras, groups, the strategy and the date are taken from the lock. Options that would run code or contact another server
+are not: indexes, ``--find-links``, ``--allow-build`` and ``--pre`` are compared with it, and the user must repeat them
+if they are needed.
 """
 
 import shlex
@@ -51,16 +51,16 @@ _KEPT: Final = 64  # locks, each a few MiB
 
 @lru_cache(maxsize=_KEPT)
 def parse_once(content: bytes, file: str) -> Lock:
-    """Return what `parse_lock` does: where many locks are compiled, most are read for themselves and as a base."""
+    """Parse a lock and remember it: with many locks, most are read for themselves and as a base."""
     return parse_lock(content, file)
 
 
 def read_existing_lock(file: str) -> Lock | None:
-    """Return the lock *file*, None where there is none; raises LockError."""
-    if file == "-" or not Path(file).is_file():  # a device or a pipe is for writing
+    """Return the lock *file*, None if there is none; raises LockError."""
+    if file == "-" or not Path(file).is_file():  # a device or a pipe is only written
         return None
     content = read_file(file)
-    if not content.strip():  # as mktemp makes it
+    if not content.strip():  # as mktemp creates it
         return None
     try:
         return parse_once(content, file)
@@ -69,12 +69,12 @@ def read_existing_lock(file: str) -> Lock | None:
         raise LockError(
             error.subject,
             error.problem,
-            hint="mend or remove it, or lock without it: --upgrade, and --retarget or the target",
+            hint="fix or remove it, or ignore it with --upgrade and --retarget or a target",
         ) from error
 
 
 def _refuse_foreign(content: bytes, file: str) -> None:
-    """Raise InputError where *file*, which is no pylock.toml, is a lock of another tool: it is not compile's."""
+    """Raise InputError if *file*, which is not a pylock.toml, is a lock of another tool."""
     from lockml.lock.formats.read import parse_any_lock
 
     try:
@@ -82,13 +82,13 @@ def _refuse_foreign(content: bytes, file: str) -> None:
     except LockError:
         return
     hint = f"name another file with --lock; `lockml adopt {file}` makes a lock with its pins"
-    raise InputError(file, f"is a {lock.format}, and compile would write over it", hint=hint)
+    raise InputError(file, f"is a {lock.format}, and compile would overwrite it", hint=hint)
 
 
 def is_current(lock: Lock, inputs: LockInputs, targets: Sequence[Target], *, identities: bool) -> bool:
-    """Say whether nothing that decides *lock* has changed: then it is the answer, whatever the index has by now.
+    """Say whether *lock* is up to date: nothing that decides it has changed, whatever the index lists today.
 
-    With *identities* it is to have those of its artifacts, without it none.
+    It must have the identities of its artifacts with *identities*, and none without.
     """
     has_identities = any(lock.artifacts.values())
     if lock.targets != tuple(targets) or (has_identities != identities and (has_identities or lock.pylock.packages)):
@@ -102,16 +102,16 @@ def check_lock(
     targets: Sequence[Target],
     denied: Sequence[str],
     declared: Declared,
-    told: Callable[[str], str] = str,
+    worded: Callable[[str], str] = str,
 ) -> int:
-    """Print whether the lock and what was written of it are what *inputs* and *targets* ask for; *told* words it.
+    """Print whether the lock and its requirement files match *inputs* and *targets*; *worded* words each change.
 
-    Returns the exit code; raises InputError, LockError, NoResolutionError for a project that is *denied*, and for what
-    does not run on what is *declared*.
+    Returns the exit code. Raises InputError, LockError, and NoResolutionError for a project that is *denied* or that
+    the *declared* host cannot run.
     """
-    lock = parse_once(read_file(options.lock, hint="`lockml compile` without --check writes it"), options.lock)
+    lock = parse_once(read_file(options.lock, hint="run `lockml compile` without --check to write it"), options.lock)
     if denied:
-        from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
+        from lockml.lock.checks.denied import refuse_denied  # loads the graph of the lock
 
         refuse_denied(lock, denied)
     print_notes(Note("warning", text) for text in refuse_misfits(lock, declared, options.lock))
@@ -119,11 +119,11 @@ def check_lock(
     if options.output != "-" and not changes:
         for name, text in requirement_files(lock, options.output).items():
             if not Path(name).is_file() or read_file(name) != text.encode():
-                changes.append(f"{name} is not what the lock says")
+                changes.append(f"{name} does not match the lock")
     if not changes:
         note(f"{options.lock} is up to date")
         return 0
-    print_changes(options.lock, map(told, changes))
+    print_changes(options.lock, map(worded, changes))
     return 1
 
 
@@ -138,7 +138,7 @@ _TOLD_WHEN_DROPPED: Final = frozenset(
 
 
 def with_locked_inputs(options: InputOptions, lock: Lock | None) -> InputOptions:
-    """Return *options* with the extras and groups of *lock*, unless they name or refuse some."""
+    """Return *options* with the extras and groups of *lock*, unless they set or refuse some."""
     extras, groups = options.extra, options.group
     if lock is not None and any(name.endswith((".toml", "setup.py", "setup.cfg")) for name in options.files):
         extras, groups = extras or lock.made_with.extras, groups or lock.made_with.groups
@@ -146,9 +146,9 @@ def with_locked_inputs(options: InputOptions, lock: Lock | None) -> InputOptions
 
 
 def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptions:
-    """Return *options* with the resolution, the date and the accelerator of *lock*, unless they name one.
+    """Return *options* with the resolution, the date and the accelerator of *lock*, unless they set them.
 
-    What the lock exempts goes with its date: a date that somebody asks for today is not weakened by an edited lock.
+    The exemptions of the lock apply only with its date: an edited lock must not weaken a date that the user gives.
     """
     locked = _policy(lock)
     newer, before = options.exclude_newer, locked.get("exclude-newer")
@@ -168,7 +168,7 @@ def with_locked_policy(options: PolicyOptions, lock: Lock | None) -> PolicyOptio
 
 
 def with_locked_tags(options: TargetOptions, lock: Lock | None) -> TargetOptions:
-    """Return *options* with the file of tags that the command of *lock* names, which its target has, unless told."""
+    """Return *options* with the file of tags of *lock*, unless they name a target."""
     if lock is None or options.named or options.retarget:
         return options
     words = iter(lock.made_with.command)
@@ -176,28 +176,28 @@ def with_locked_tags(options: TargetOptions, lock: Lock | None) -> TargetOptions
 
 
 class Untold(NamedTuple):
-    """What the lock was made with and nobody says now: *options*, as on a command line, and the *inputs* with it.
+    """Options of the lock that the user must repeat: the *options*, as on a command line, and the *inputs* with them.
 
-    These inputs say whether the lock still holds; nothing is fetched or run for them.
+    The inputs only decide whether the lock is up to date; nothing is fetched or run for them.
     """
 
     options: tuple[str, ...]
     inputs: LockInputs
 
     def demand(self, lock: str) -> None:
-        """Raise InputError, as the index has to be asked, unless all is said."""
+        """Raise InputError if there are such options: the index has to be contacted."""
         if self.options:
             words = shlex.join(self.options)
             raise InputError(
                 lock,
-                f"was made with {words}, which is never taken from a lock",
-                hint=f"repeat it, lockml compile {words}, or write it under [tool.lockml.compile] of pyproject.toml; "
-                "an option in its place (--index-url, --no-pre, --allow-build :none:) replaces it",
+                f"was made with {words}, which lockml never takes from a lock",
+                hint=f"repeat it: lockml compile {words}, or set it in [tool.lockml.compile] of pyproject.toml; "
+                "to replace it, give another value (--index-url, --no-pre, --allow-build :none:)",
             )
 
 
 def untold_options(options: PolicyOptions, inputs: LockInputs, lock: Lock | None) -> Untold:
-    """Return what *lock* has of the options that are never taken from it and that *inputs* leave open."""
+    """Return the options of *lock* that lockml never takes from it and that *inputs* do not set."""
     if lock is None:
         return Untold((), inputs)
     words: list[str] = []
@@ -217,12 +217,12 @@ def untold_options(options: PolicyOptions, inputs: LockInputs, lock: Lock | None
 
 
 def dropped_options(lock: Lock, command: Sequence[str]) -> tuple[str, ...]:
-    """Return a warning where *lock* was made with options of which *command* has none."""
+    """Return a warning if *lock* was made with options that *command* no longer has."""
     words = lock.made_with.command
     before = pairwise(words)
     dropped = ["--no-pre"] if "--no-pre" in words and not {"--no-pre", "--pre"} & set(command) else []
     dropped += [shlex.join(pair) for pair in before if pair[0] in _TOLD_WHEN_DROPPED and pair[0] not in command]
-    message = "the lock was made with {}, which is no longer asked for"
+    message = "the lock was made with {}, which you no longer give"
     return (message.format(", ".join(dropped)),) if dropped else ()
 
 

@@ -1,4 +1,4 @@
-"""The options that name indexes in; where these are, and what they are asked for, out."""
+"""The indexes that the options and inputs name."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ def choose_indexes(
     environment: Mapping[str, str],
     accelerator: str | None = None,
 ) -> NamedIndexes:
-    """Return the indexes that *options* and the files of *asked* name, with paths as seen from *folder*.
+    """Return the indexes that *options* and the files of *asked* name, with paths relative to *folder*.
 
-    Those that serve another *accelerator* are left out, and torch's family is taken from that which serves this one. A
-    login may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
+    Indexes for another *accelerator* are excluded, and the torch family comes from the index for this one. Credentials
+    may be in the *environment*: LOCKML_INDEX_<NAME>_USERNAME and _PASSWORD. Raises InputError.
     """
     if asked.options.index_url:
         require_index_address("--index-url of the requirements", asked.options.index_url)
@@ -58,7 +58,7 @@ def _parse_indexes(
                 f"--index {redact(text)!r}", "is not NAME=URL", hint="for example pytorch=https://index.example/cu121"
             )
         if name in indexes:
-            raise InputError(f"--index {name}", "is given more than once")
+            raise InputError(f"--index {name}", "is given twice")
         indexes[name] = IndexLocation(url=with_login(url, name, environment), name=name)
     for text in only:
         name, equals, projects = text.partition("=")
@@ -73,7 +73,7 @@ def _parse_indexes(
 
 
 def _of_accelerator(indexes: Sequence[IndexLocation], accelerator: str | None) -> tuple[IndexLocation, ...]:
-    """Return *indexes* for an *accelerator*; what the user takes from one of them stays as it is."""
+    """Return *indexes* for an *accelerator*; projects that the user assigned to an index stay there."""
     if not accelerator:
         return tuple(indexes)
     chosen: list[IndexLocation] = []
@@ -87,15 +87,15 @@ def _of_accelerator(indexes: Sequence[IndexLocation], accelerator: str | None) -
 
 
 def hint_of_accelerator(explanation: str, inputs: LockInputs) -> str | None:
-    """Return where builds for the accelerator may be, where *explanation* misses them and no index is named for it."""
+    """Return a hint to name an index for the accelerator, if *explanation* lacks its builds and there is none."""
     accelerator = inputs.policy.accelerator
     if not accelerator or f"the lock is for {accelerator}" not in explanation:
         return None
     if any(accelerator_of_index(index.name, index.url) == accelerator for index in inputs.indexes.named):
         return None
-    return f"name the index that has builds for it: --index {accelerator}=URL"
+    return f"name the index with its builds: --index {accelerator}=URL"
 
 
 def _pattern(text: str) -> str:
-    """Return *text* normalized as project names are, its ``*`` kept."""
+    """Return *text* normalized like a project name, with its ``*``."""
     return "*".join(canonicalize_name(part) for part in text.strip().split("*"))

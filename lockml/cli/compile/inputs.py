@@ -1,4 +1,4 @@
-"""The files that the options name in; what they ask for out, with paths as the lock will have them."""
+"""Read the input files that the options name; paths are as the lock will have them."""
 
 import hashlib
 import re
@@ -21,14 +21,14 @@ from lockml.requirements.line_faults import hide_foreign_lines
 from lockml.requirements.model import Origin, Requirement, RequirementSet, UnnamedRequirement
 from lockml.requirements.read import InputFiles, read_input_files
 
-__all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements", "seen_from_here", "told_from_here"]
+__all__ = ["BuiltProject", "built_from", "folder_digests", "read_requirements", "seen_from_here", "worded_from_here"]
 
 _SUFFIXES = (".in", ".txt")  # of files outside the project that another one may include
 _R = TypeVar("_R", Requirement, UnnamedRequirement)
 
 
 def read_requirements(options: InputOptions, folder: Path, reads: Reads) -> RequirementSet:
-    """Read every file that is named, as *reads* gives them; paths are seen from *folder*, the lock's.
+    """Read every named file through *reads*; paths are relative to *folder*, that of the lock.
 
     Raises InputError, RequirementError.
     """
@@ -71,7 +71,7 @@ def _refuse_foreign(name: str, files: Collection[str]) -> None:
 
 
 def _seen_from(each: _R, folder: Path) -> _R:
-    """Return *each* with its origin and its path as the lock will name them."""
+    """Return *each* with its origin and its path as the lock names them."""
     origin = replace(each.origin, file=relative_to_folder(each.origin.file, folder))
     return replace(_moved(each, folder), origin=origin)
 
@@ -87,14 +87,14 @@ def _moved(each: _R, folder: Path) -> _R:
 
 
 class BuiltProject(NamedTuple):
-    """A project that the image builds, as the lock will name it, and the constraint that it is taken from there."""
+    """A project that the image builds, as the lock names it, and the constraint to that source."""
 
     built: Built
     constraint: Requirement
 
 
 def built_from(configured: Sequence[ConfiguredBuilt], folder: Path) -> tuple[BuiltProject, ...]:
-    """Return what is *configured*, with paths as seen from *folder*, the lock's."""
+    """Return the *configured* projects with paths relative to *folder*, that of the lock."""
     found: list[BuiltProject] = []
     for built, file, line in configured:
         constraint = Requirement(
@@ -107,13 +107,13 @@ def built_from(configured: Sequence[ConfiguredBuilt], folder: Path) -> tuple[Bui
         )
         constraint = _seen_from(constraint, folder)
         reference = constraint.reference
-        if isinstance(reference, ArchiveReference | RepositoryReference):  # which is all that it can be
+        if isinstance(reference, ArchiveReference | RepositoryReference):  # the only kind it can be
             found.append(BuiltProject(replace(built, reference=reference), constraint))
     return tuple(found)
 
 
 def folder_digests(asked: RequirementSet, folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of what decides the metadata of each source tree that is asked for, by its path."""
+    """Return for each required source tree, by path, the SHA-256 of the files that decide its metadata."""
     named = [each.reference for each in (*asked.requirements, *asked.constraints, *asked.overrides)]
     references = [*named, *(each.reference for each in asked.unnamed)]
     paths = {each.path for each in references if isinstance(each, FolderReference)}
@@ -131,7 +131,7 @@ def _digest_of(folder: Path) -> str:
 
 
 def seen_from_here(text: str, files: Collection[str], folder: Path) -> str:
-    """Return *text* with each of *files*, which it names as seen from *folder*, by the name that it has here."""
+    """Return *text* with each of *files*, which it names relative to *folder*, named relative to this folder."""
     names = {relative_to_folder(name, folder): name for name in files}
     moved = {there: here for there, here in names.items() if there != here}
     if not moved:
@@ -141,8 +141,8 @@ def seen_from_here(text: str, files: Collection[str], folder: Path) -> str:
 
 
 @contextmanager
-def told_from_here(files: Collection[str], folder: Path) -> Iterator[None]:
-    """Let an error name *files* as they are called here, where the lock is in another *folder*."""
+def worded_from_here(files: Collection[str], folder: Path) -> Iterator[None]:
+    """Let errors name *files* relative to this folder, if the lock is in another *folder*."""
     try:
         yield
     except LockmlError as error:

@@ -23,7 +23,7 @@ result: what was done.
 
 _SUBJECT: Final = re.compile(r"(?P<subject>[A-Za-z0-9][\w.-]* [0-9][\w.!+-]*)(?P<rest>[ :].+)", re.DOTALL)
 _PLAIN: Final = ("host-target", "input", "result")
-_FEW: Final = 3  # warnings alike that are told one by one, and releases that stand for more
+_FEW: Final = 3  # similar warnings that are printed one by one, and releases that are named of more
 
 
 class Note(NamedTuple):
@@ -34,7 +34,7 @@ class Note(NamedTuple):
 
 
 class _Gathering:
-    """Where notes go in place of standard error, None for there."""
+    """The list that notes go to instead of standard error, None for standard error."""
 
     notes: list[Note] | None = None
 
@@ -69,7 +69,7 @@ def print_changes(lock: str, changes: Iterable[str]) -> None:
 
 
 def _joined(notes: list[Note]) -> Iterator[Note]:
-    """Yield *notes*, those that say the same of many releases as one, where the first of them stands."""
+    """Yield *notes*, joining those that say the same of many releases, at the place of the first."""
     alike: dict[str, list[str]] = {}
     for each in notes:
         match = _SUBJECT.fullmatch(each.text) if each.kind == "warning" else None
@@ -83,7 +83,7 @@ def _joined(notes: list[Note]) -> Iterator[Note]:
         elif match is not None and match["subject"] == subjects[0]:
             others = subjects[1 : _FEW + 1]
             left = f" and {len(subjects) - 1 - len(others)} more" if len(subjects) - 1 > len(others) else ""
-            yield Note("warning", f"{each.text}; the same of {len(subjects) - 1} others: {', '.join(others)}{left}")
+            yield Note("warning", f"{each.text}; likewise {len(subjects) - 1} others: {', '.join(others)}{left}")
 
 
 def in_brief(error: LockmlError) -> LockmlError:

@@ -1,4 +1,4 @@
-"""The options of ``compile``, in groups by what they decide; a module of its own, so that little is loaded for it."""
+"""The options of ``compile``, in groups; a module of its own, so that it loads little."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 
-_UNNAMED: Final = 9  # above all ranks
+_UNNAMED: Final = 9  # higher than any rank
 
 ProvidedMode = Literal["keep", "prefer", "override"]
 
 
 class InputOptions(NamedTuple):
-    """What is asked: the files, and the parts of a pyproject.toml."""
+    """The input files, and the parts of a pyproject.toml to include."""
 
     files: tuple[str, ...]
     constraint: tuple[str, ...]
@@ -41,10 +41,10 @@ class InputOptions(NamedTuple):
 
 
 class TargetOptions(NamedTuple):
-    """What is locked for: a base image, a Python on a platform, or several *target*; *retarget* forgets the lock's.
+    """What to lock for: a base image, a Python on a platform, or several *target*; *retarget* ignores the lock's.
 
-    *tags* is the file that lists the tags of the first. Of the base image, *provided* need not be installed again,
-    which means what *provided_mode* says; with *base_constraints*, its constraint files count.
+    *tags* is the file that lists the tags of the first. Packages of the base image in *provided* are not installed
+    again, as *provided_mode* specifies; with *base_constraints*, its constraint files count.
     """
 
     base_image: str | None
@@ -60,12 +60,12 @@ class TargetOptions(NamedTuple):
 
     @property
     def named(self) -> bool:
-        """Whether anything is said of the target."""
+        """Whether an option names the target."""
         return bool(self.base_image or self.python or self.platform or self.libc or self.tags or self.target)
 
 
 class IndexOptions(NamedTuple):
-    """Where files come from, and how that is asked; *named_index* is NAME=URL, *index_only* NAME=PROJECT."""
+    """Where files come from, and how to connect; *named_index* is NAME=URL, *index_only* NAME=PROJECT."""
 
     index_url: str | None
     extra_index_url: tuple[str, ...]
@@ -81,7 +81,7 @@ class IndexOptions(NamedTuple):
 
 
 class PolicyOptions(NamedTuple):
-    """Which of the releases that fit is chosen, and from which of its files."""
+    """Which of the fitting releases to choose, and from which of its files."""
 
     prefer: tuple[str, ...]
     upgrade: bool
@@ -103,12 +103,12 @@ class PolicyOptions(NamedTuple):
 
     @property
     def moves_pins(self) -> bool:
-        """Whether other pins are asked for than the lock has, though its inputs are the same."""
+        """Whether pins may change although the inputs of the lock are the same."""
         return bool(self.upgrade or self.upgrade_package or self.prefer)
 
 
 class OutputOptions(NamedTuple):
-    """What is written, or only held against what is there; with *full*, all lines of what is told."""
+    """What to write, or only to check; with *full*, messages are printed in full."""
 
     output: str
     lock: str
@@ -127,14 +127,14 @@ class BaseOptions(NamedTuple):
 
 
 class SelectionOptions(NamedTuple):
-    """Which locks of the configuration are compiled in place of one: *all_locks*, or those that *only* names."""
+    """Which locks of the configuration to compile: *all_locks*, or those that *only* names."""
 
     all_locks: bool = False
     only: tuple[str, ...] = ()
 
 
 class LockingOptions(NamedTuple):
-    """What finding and verifying a lock needs of the options, beside inputs and targets."""
+    """The options that resolving and verifying a lock needs, beside inputs and targets."""
 
     lock: str
     artifact_identity: bool
@@ -150,7 +150,7 @@ class LockingOptions(NamedTuple):
 
 
 class ConfiguredBuilt(NamedTuple):
-    """A project that the image builds, and the file and line that say so."""
+    """A project that the image builds, and the file and line that configure it."""
 
     built: "Built"
     file: str
@@ -160,8 +160,8 @@ class ConfiguredBuilt(NamedTuple):
 class CompileOptions(NamedTuple):
     """The options of one run, as given.
 
-    *built* is what the configuration says that the image builds; *table* is the name of the [[tool.lockml.lock]] table
-    that has these options, "" for those of a command line.
+    *built* are the projects that the image builds, as configured; *table* is the name of the [[tool.lockml.lock]] table
+    of these options, "" for a command line.
     """
 
     inputs: InputOptions
@@ -176,7 +176,7 @@ class CompileOptions(NamedTuple):
 
     @property
     def decisive(self) -> "CompileOptions":
-        """The options without those that decide nothing of what is written where an earlier result still holds."""
+        """The options without those that do not matter if an earlier result is still valid."""
         return self._replace(
             indexes=self.indexes._replace(offline=False, cache_dir=None),
             policy=self.policy._replace(upgrade=False, upgrade_package=(), prefer=()),
@@ -186,7 +186,7 @@ class CompileOptions(NamedTuple):
 
     @property
     def locking(self) -> LockingOptions:
-        """What finding and verifying a lock needs of them."""
+        """The options that resolving and verifying a lock needs."""
         return LockingOptions(
             lock=self.output.lock,
             artifact_identity=self.output.artifact_identity,
@@ -203,7 +203,7 @@ class CompileOptions(NamedTuple):
 
 
 def compile_options(given: Mapping[str, Any]) -> CompileOptions:
-    """Return the options by their groups, as click has checked them."""
+    """Return the options, which click has checked, in their groups."""
 
     def of(names: tuple[str, ...]) -> dict[str, Any]:
         return {name: given[name] for name in names}
@@ -220,7 +220,7 @@ def compile_options(given: Mapping[str, Any]) -> CompileOptions:
 
 
 def of_one_kind(options: Mapping[str, Any], rank: Callable[[str], int]) -> dict[str, Any]:
-    """Return *options* with one way of naming the target: that of the lower *rank*, which is by the option's name."""
+    """Return *options* with only one way to name the target: that of the lower *rank* of its options."""
     ways = (("target",), ("python", "platform", "libc"))
     ranks = [min((rank(name) for name in way if options[name]), default=_UNNAMED) for way in ways]
     weaker = ways[ranks.index(max(ranks))] if ranks[0] != ranks[1] else ()

@@ -1,4 +1,4 @@
-"""A lock in, the files that ``compile`` writes of it, what it tells of them and the command that repeats it, out."""
+"""The files that ``compile`` writes for a lock, its notes about them, and the command that repeats it."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -34,25 +34,25 @@ __all__ = ["Written", "command_words", "outcome_notes", "requirement_files", "wr
 
 
 class Written(NamedTuple):
-    """The text of each file by its name, and the names of those that were not so before."""
+    """The text of each file by its name, and the names of those that changed."""
 
     files: dict[str, str]
     changed: tuple[str, ...]
 
 
 def write_outputs(lock: Lock, options: OutputOptions, read: Collection[str]) -> Written:
-    """Write the lock and its requirement files, all or none, over none of what was *read*; raises InputError."""
+    """Write the lock and its requirement files, all or none; raises InputError if one was *read*."""
     files = {options.lock: format_lock(lock), **requirement_files(lock, options.output)}
     refuse_overwriting(files, read, options.lock)
     return Written(files, write_files(files))
 
 
 def requirement_files(lock: Lock, output: str) -> dict[str, str]:
-    """Return the text of each file: *output*, or one for each target where that holds ``{target}``.
+    """Return the text of each file: *output*, or one for each target if it contains ``{target}``.
 
-    What pip cannot hash goes to a neighbour, NAME-unhashed.txt; the sources of what the image builds go to
-    NAME-sources.txt, and what the builds need to NAME-build.txt. One that was needed before and no longer is says so.
-    Raises InputError for targets without names of their own.
+    Packages that pip cannot hash go to NAME-unhashed.txt beside it; the sources of packages that the image builds go to
+    NAME-sources.txt, and what the builds need to NAME-build.txt. A file that is no longer needed says so. Raises
+    InputError for targets that share a name.
     """
     if "{target}" not in output:
         return _files(lock, output, None)
@@ -86,7 +86,7 @@ def _files(lock: Lock, name: str, target: Target | None) -> dict[str, str]:
 
 
 def _label(target: Target, lock: Lock) -> str:
-    """Return what stands for *target* in a file name: its name, else its Python and platform."""
+    """Return the text for *target* in a file name: its name, else its Python and platform."""
     if target.name:
         return target.name
     floor = f"-{target.floor_text}" if len({str(other) for other in lock.targets}) > 1 and target.floor_text else ""
@@ -95,55 +95,55 @@ def _label(target: Target, lock: Lock) -> str:
 
 
 def outcome_notes(lock: Lock, files: Collection[str], changed: Collection[str]) -> list[Note]:
-    """Return what is told of a lock that is in *files*, of which some *changed*."""
+    """Return the notes about a lock in *files*, some of which *changed*."""
     notes = [Note("warning", text) for text in (*_unprovable(lock), *_unbuilt(lock), *_unhashed(lock), *_built(lock))]
     states = [f"{name} ({'written' if name in changed else 'unchanged'})" for name in files if name != "-"]
     count = len(lock.pylock.packages)
     packages = f"{count} {'package' if count == 1 else 'packages'}"
     if lock.left_to_base:
-        packages += f" beside {len(lock.left_to_base)} of the base image"
+        packages += f" ({len(lock.left_to_base)} more in the base image)"
     targets = str(lock.targets[0]) if len(lock.targets) == 1 else f"{len(lock.targets)} targets"
     return [*notes, Note("result", f"Locked {packages} for {targets}{': ' if states else ''}{', '.join(states)}")]
 
 
 def _unprovable(lock: Lock) -> Iterator[str]:
-    """Yield which wheels cannot be proven, a line for each reason: a mirror that has no files has it for all."""
+    """Yield which wheels cannot be proven, a line for each reason: a mirror without files gives one for all."""
     wheels: dict[str, list[str]] = {}
     for artifact in (each for artifacts in lock.artifacts.values() for each in artifacts):
         if artifact.identity is None:
             wheels.setdefault(artifact.reason or "no reason given", []).append(artifact.wheel)
     for reason, names in wheels.items():
-        named = names[0] if len(names) == 1 else f"{len(names)} wheels, {names[0]} and others,"
-        yield f"{named} cannot be proven once installed: {reason}"
+        named = names[0] if len(names) == 1 else f"{len(names)} wheels ({names[0]} and others)"
+        yield f"cannot prove {named} after installation: {reason}"
 
 
 def _unbuilt(lock: Lock) -> Iterator[str]:
-    """Yield what pip has to build."""
+    """Yield which packages pip has to build."""
     for package in lock.pylock.packages:
         if package.sdist is not None:
             pinned = f"{package.name} {package.version}"
-            yield f"{pinned} has no wheel for every target: pip will build it, and the result cannot be proven"
+            yield f"{pinned} has no wheel for every target: pip builds it, and check cannot prove the result"
 
 
 def _unhashed(lock: Lock) -> Iterator[str]:
-    """Yield, once for all, what is installed from source trees."""
+    """Yield one warning about all packages from source trees."""
     packages = [package for package in lock.pylock.packages if package.vcs or package.directory]
     unhashed = [package.name for package in packages if not lock.is_built(package.name)]
     if unhashed:
         yield (
-            f"{', '.join(unhashed)}: from source trees, which pip cannot hash and nobody can prove once installed; "
-            "install the file that is named -unhashed second, with --no-deps"
+            f"{', '.join(unhashed)}: from source trees, which pip cannot hash and check cannot prove; "
+            "install the file named -unhashed second, with --no-deps"
         )
 
 
 def _built(lock: Lock) -> Iterator[str]:
-    """Yield what the image builds and nobody has recorded yet."""
+    """Yield one warning about packages that the image builds and that are not recorded yet."""
     recorded = {each.name for each in lock.recorded}
     unrecorded = [each.name for each in lock.built if each.name not in recorded]
     if unrecorded:
         yield (
-            f"{', '.join(unrecorded)}: built in the image, from the file that is named -sources; nobody can prove what "
-            f"was built until `lockml record --from image:NAME {' '.join(unrecorded)}` has put it into the lock"
+            f"{', '.join(unrecorded)}: built in the image, from the file named -sources; check can prove the result "
+            f"after you run `lockml record --from image:NAME {' '.join(unrecorded)}`"
         )
 
 
@@ -153,9 +153,9 @@ def command_words(
     base_image: BaseImage | None,
     provided: ProvidedPackages = ProvidedPackages(),  # noqa: B008 - frozen
 ) -> tuple[str, ...]:
-    """Return the command, whatever of it came from variables, the configuration, the lock or this machine.
+    """Return the full command, including what came from variables, the configuration, the lock or this machine.
 
-    Logins are left out, as are the options that decide nothing of the lock: the cache, certificates, upgrades.
+    It has no credentials, and no options that do not affect the lock: the cache, certificates, upgrades.
     """
     return (
         *("lockml", "compile"),
@@ -173,7 +173,7 @@ def command_words(
 def _output_words(options: OutputOptions) -> Iterator[str]:
     if options.output not in ("requirements.txt", "-") and not options.output.startswith(
         ("/dev/", "/proc/")
-    ):  # a stream is for looking
+    ):  # a stream is only for viewing
         yield from ("--output", _without_paths(options.output))
     if options.lock not in ("pylock.toml", "-"):
         yield from ("--lock", _without_paths(options.lock))
@@ -214,7 +214,7 @@ def _index_words(options: IndexOptions) -> Iterator[str]:
     yield from _repeated("--extra-index-url", map(redact, options.extra_index_url))
     yield from _repeated("--index", map(redact, options.named_index))
     yield from _repeated("--index-only", options.index_only)
-    yield from _repeated("--find-links", map(redact, options.find_links))  # an absolute one is in the lock as it is
+    yield from _repeated("--find-links", map(redact, options.find_links))  # an absolute one stays as it is in the lock
     if options.no_index:
         yield "--no-index"
     yield from _repeated("--allow-insecure-host", options.allow_insecure_host)
@@ -240,7 +240,7 @@ def _policy_words(options: PolicyOptions) -> Iterator[str]:
         yield "--pre" if options.pre else "--no-pre"
     if options.exclude_newer:
         yield from ("--exclude-newer", options.exclude_newer)
-        if options.exclude_newer_except != (":none:",):  # which forgets those of a lock
+        if options.exclude_newer_except != (":none:",):  # which removes those of a lock
             yield from _repeated("--exclude-newer-except", map(redact, options.exclude_newer_except))
     if options.resolution not in (None, "highest"):
         yield from ("--resolution", str(options.resolution))
@@ -262,7 +262,7 @@ def _repeated(option: str, values: Iterable[str]) -> Iterator[str]:
 
 
 def _without_paths(name: str) -> str:
-    """Return *name* without a login, and as seen from this folder, so that no path of a machine gets into an output."""
+    """Return *name* without credentials and relative to this folder, so that no path of a machine is written."""
     if "://" in name:
         return redact(name)
     if name.startswith("/"):

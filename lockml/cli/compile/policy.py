@@ -1,4 +1,4 @@
-"""The options that say which releases may be chosen in; the policy of the resolution out."""
+"""The policy of the resolution, from the options."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -20,7 +20,7 @@ __all__ = ["make_policy", "newer_text", "with_accelerator_of_image"]
 
 
 def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path, indexes: NamedIndexes) -> Policy:
-    """Return the policy of *options* and of the files of *asked*, for *indexes*, with paths as seen from *folder*.
+    """Return the policy of *options* and of the files of *asked*, for *indexes*, with paths relative to *folder*.
 
     Raises InputError.
     """
@@ -49,7 +49,7 @@ def make_policy(options: PolicyOptions, asked: RequirementSet, folder: Path, ind
 
 
 def _without_names(words: Sequence[str], indexes: NamedIndexes) -> Iterator[str]:
-    """Yield *words* of exemptions, with the address of each index that one names; raises InputError."""
+    """Yield *words* of exemptions, with the URL of each index that they name; raises InputError."""
     urls = {index.name: index.url for index in indexes.named}
     for word in words:
         name = word.removeprefix("index:")
@@ -62,33 +62,31 @@ def _without_names(words: Sequence[str], indexes: NamedIndexes) -> Iterator[str]
                 f"--exclude-newer-except {word!r}",
                 f"there is no --index {name}",
                 hint=f"named indexes: {', '.join(urls) or 'none'}; "
-                "one without a name is given by its address, index:https://index.example/simple",
+                "write an index without a name as index:https://index.example/simple",
             )
 
 
 def with_accelerator_of_image(options: PolicyOptions, image: BaseImage | None) -> PolicyOptions:
-    """Return *options* with the accelerator of the base *image* where that is asked for.
+    """Return *options* with the accelerator of the base *image* for ``from-image``.
 
-    Raises InputError where there is none, or for what is no accelerator.
+    Raises InputError if there is none, or for an unknown accelerator.
     """
     named = options.accelerator
     if named is None or is_accelerator(named):
         return options
     if named != "from-image":
-        hint = (
-            "such as cpu, cu128, rocm6.4 or xpu; from-image takes that of --base-image, none forgets that of the lock"
-        )
-        raise InputError(f"--accelerator {named!r}", "is no accelerator", hint=hint)
+        hint = "such as cpu, cu128, rocm6.4 or xpu; from-image uses that of --base-image, none removes that of the lock"
+        raise InputError(f"--accelerator {named!r}", "is not an accelerator", hint=hint)
     if image is None:
         raise InputError("--accelerator from-image", "needs an image", hint="name it with --base-image")
     if not image.accelerator:
-        problem = f"{image.reference} says nothing of CUDA or ROCm, and has no torch"
+        problem = f"{image.reference} does not mention CUDA or ROCm, and has no torch"
         raise InputError("--accelerator from-image", problem, hint="name one, such as --accelerator cpu or cu128")
     return options._replace(accelerator=image.accelerator)
 
 
 def newer_text(policy: Policy) -> str | None:
-    """Return the value of ``--exclude-newer`` that *policy* is of, the same however it was written."""
+    """Return the value of ``--exclude-newer`` in *policy*, in one form however it was written."""
     moment = policy.exclude_newer
     if policy.exclude_newer_age is not None or moment is None:
         return policy.exclude_newer_age
@@ -97,7 +95,7 @@ def newer_text(policy: Policy) -> str | None:
 
 
 def _parse_moment(text: str) -> datetime:
-    """Return the moment that *text* names (RFC 3339); a date alone includes that whole day, UTC. Raises InputError."""
+    """Return the time in *text* (RFC 3339); a date alone includes the whole day, UTC. Raises InputError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -110,7 +108,7 @@ def _parse_moment(text: str) -> datetime:
 
 
 def _source_tree(named: str, folder: Path) -> str:
-    """Return the source tree that *named*, a path or a file in it, is for the lock; a project's name stays."""
+    """Return *named*, a source tree or a file in it, as the lock names the tree; a project name stays."""
     path = PurePath(named)
     if path.name in ("setup.py", "setup.cfg", "pyproject.toml"):
         return relative_location(str(path.parent), folder)

@@ -1,4 +1,4 @@
-"""What is asked, and for which targets, in; the lock that the index gives for it out."""
+"""Resolve the inputs against the index, for each target, and make the lock."""
 
 import os
 import re
@@ -67,7 +67,7 @@ def lock_anew(
     existing: Lock | None,
     recorded: Sequence[RecordedBuild] = (),
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return the lock, with the pins of *existing* that still fit and the builds *recorded*, and what to warn of.
+    """Return the lock, with the pins of *existing* that still fit and the *recorded* builds, and warnings.
 
     Raises NoResolutionError, InputError, PackageIndexError.
     """
@@ -96,8 +96,8 @@ def lock_anew(
         if inputs.built:
             lock = with_built(lock, inputs.built, recorded, None)
             preferences = _build_preferences(lock, existing, upgraded)
-            lock, told = _with_builds(lock, inputs, index, preferences, progress)
-            warnings += told
+            lock, notes = _with_builds(lock, inputs, index, preferences, progress)
+            warnings += notes
         warnings += shadows()
         return lock, tuple(dict.fromkeys(warnings))
 
@@ -105,7 +105,7 @@ def lock_anew(
 def _begin_shadows(
     found: Sequence[Resolution], asked: RequirementSet, opened: SimpleIndex, policy: Policy
 ) -> Callable[[], list[str]]:
-    """Begin to look for newer releases that the first index hides, where there are several; return what tells them."""
+    """Start to look for newer releases that the first of several indexes hides; return a function for the warnings."""
     if not opened.has_others:
         return list
     from lockml.resolution.candidates.shadowed import begin_reading, shadow_warnings, shadowed
@@ -113,12 +113,12 @@ def _begin_shadows(
     reader = opened.others
     awaited = begin_reading(found, opened.project, reader)
 
-    def told() -> list[str]:
+    def warnings() -> list[str]:
         pages = awaited()
         hidden = [each for resolution in found for each in shadowed(resolution, asked, pages, opened, policy)]
         return shadow_warnings(hidden, reader.places)
 
-    return told
+    return warnings
 
 
 def _refuse_older(
@@ -127,7 +127,7 @@ def _refuse_older(
     preferences: Mapping[Target, Preferences],
     settings: LockingOptions,
 ) -> None:
-    """Raise NoResolutionError where an older series stands in for a release that cannot be used, unless accepted."""
+    """Raise NoResolutionError if an older series replaces a release that cannot be used, unless accepted."""
     existing_pins = {target: each.versions for target, each in preferences.items()}
     refuse_older_series(
         found, asked.constraints, existing_pins, frozenset(map(canonicalize_name, settings.accept_older))
@@ -137,7 +137,7 @@ def _refuse_older(
 def _with_builds(
     lock: Lock, inputs: LockInputs, index: BuiltIndex, preferences: Mapping[Target, Preferences], progress: Progress
 ) -> tuple[Lock, list[str]]:
-    """Return *lock* with the lock of what its builds need, if they need anything, and what to warn of."""
+    """Return *lock* with the lock of what its builds need, if they need anything, and warnings."""
     found = resolve_builds(lock.built, index, preferences, inputs.policy, progress)
     warnings = list(_build_warnings(lock, inputs.built, found))
     if not found:
@@ -151,7 +151,7 @@ def _with_builds(
 def _build_preferences(
     lock: Lock, existing: Lock | None, upgraded: Collection[NormalizedName]
 ) -> Mapping[Target, Preferences]:
-    """Return what builds are to use: what is locked to run with, else what *existing* has, less what is *upgraded*."""
+    """Return the preferred versions for builds: those of *lock*, else of *existing* unless *upgraded*."""
     found: dict[Target, Preferences] = {}
     earlier = existing.build if existing is not None else None
     for target in lock.targets:
@@ -162,20 +162,20 @@ def _build_preferences(
 
 
 def _build_warnings(lock: Lock, built: Sequence[Built], build: Sequence[Resolution]) -> Iterator[str]:
-    """Yield which projects nobody asks for, and what is built against another version than it runs with."""
+    """Yield which projects nothing requires, and which are built against another version than they run with."""
     for each in built:
         if lock.package(each.name) is None:
-            yield f"{each.name} is built in the image by [[built]], and nothing asks for it: it is not locked"
+            yield f"{each.name} is in [[built]], but nothing requires it: it is not locked"
     for resolution in build:
         locked = pinned_versions(lock, resolution.target)
         for pin in resolution.pins:
             if locked.get(pin.name, pin.version) != pin.version:
-                yield f"builds need {pin.name} {pin.version}, and {locked[pin.name]} is locked to run with"
+                yield f"builds need {pin.name} {pin.version}, but {locked[pin.name]} is locked to run with"
 
 
 def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> Iterator[str]:
-    """Yield which wheels of a target install files of one name."""
-    from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels  # needs what wheels install
+    """Yield which wheels of a target install files of the same name."""
+    from lockml.lock.checks.overlaps import find_overlaps, preferred_wheels  # loads what reads wheels
 
     for resolution in resolutions:
         wheels = preferred_wheels(resolution)
@@ -183,7 +183,7 @@ def overlap_warnings(resolutions: Sequence[Resolution], index: SimpleIndex) -> I
 
 
 def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) -> Iterator[str]:
-    """Yield what to warn of: what each target tells, and once for each pin which newer release was passed over."""
+    """Yield the warnings of each target, and once for each pin which newer release was passed over."""
     unexplained = set(older)
     for resolution in resolutions:
         yield from resolution.warnings
@@ -194,7 +194,7 @@ def _warnings(resolutions: Sequence[Resolution], older: Mapping[PinKey, str]) ->
 
 
 def index_options(settings: LockingOptions) -> IndexOptions:
-    """Return how *settings* let the index be asked."""
+    """Return the index options in *settings*."""
     return IndexOptions(
         cache_dir=settings.cache_dir,
         offline=settings.offline,
@@ -207,7 +207,7 @@ def index_options(settings: LockingOptions) -> IndexOptions:
 
 
 def source_settings(folder: Path, inputs: LockInputs, existing: Lock | None) -> SourceSettings:
-    """Return what opening direct references depends on; the commits are those of *existing*."""
+    """Return the settings for direct references; the commits are those of *existing*."""
     return SourceSettings(
         folder=folder,
         policy=inputs.policy,
@@ -232,9 +232,9 @@ def identified_lock(
     simple: SimpleIndex,
     older: Mapping[PinKey, str],
 ) -> tuple[Lock, list[str]]:
-    """Return the lock with what each wheel and each unlocked tool installs, and what to warn of.
+    """Return the lock with the identity of each wheel and each unlocked tool, and warnings.
 
-    *before* is the lock that is kept, and the projects of it that are upgraded.
+    *before* is the existing lock, and the projects to upgrade.
     """
     existing, upgraded = before
     targets = [resolution.target for resolution in resolutions]
@@ -257,9 +257,9 @@ def _settled(
     identities: dict[str, ArtifactIdentity | str],
     index: SimpleIndex,
 ) -> Iterator[str]:
-    """Put right in *identities* what the lock *existing* says otherwise of the same bytes, and tell who was wrong.
+    """Correct *identities* that differ from those of the lock *existing* for the same bytes, and yield what was wrong.
 
-    The bytes themselves decide: somebody may have changed the lock, or the index lie. Raises PackageIndexError.
+    The bytes decide: someone may have changed the lock, or the index may lie. Raises PackageIndexError.
     """
     from lockml.lock.verification import disputed_wheels, is_same, locked_identities  # only for artifact identities
 
@@ -268,9 +268,9 @@ def _settled(
         if isinstance(found, PackageIndexError):
             raise found
         if is_same(before.get(name), found):
-            yield f"{name}: by ranges the index says otherwise what it installs than by all its bytes; the lock holds"
+            yield f"{name}: the index serves other contents by ranges than as a whole; keeping the identity in the lock"
         else:
-            yield f"{name}: the lock did not say what its bytes install, and was changed or misled; it is put right"
+            yield f"{name}: the lock had a wrong identity: it was edited, or the index lied; corrected it"
         identities[name] = found
 
 
@@ -298,7 +298,7 @@ def _confirmed(
 
 
 def _distinguishing(indexes: NamedIndexes) -> str:
-    """Return what tells *indexes* from others, without logins."""
+    """Return a key that identifies *indexes*, without credentials."""
     default = "" if indexes.url or indexes.no_index else redact(default_index_url())
     return repr((index_facts(indexes), default))
 
@@ -306,7 +306,7 @@ def _distinguishing(indexes: NamedIndexes) -> str:
 def _preferences(
     settings: LockingOptions, targets: Sequence[Target], lock: Lock | None
 ) -> Mapping[Target, Preferences]:
-    """Return what to keep for each target: the pins of the lock, then those of the files to prefer, less upgrades."""
+    """Return the preferred pins for each target: of the lock, then of the files to prefer, without upgrades."""
     upgraded = {requirement.name for requirement in _upgrades(settings)}
     others: dict[NormalizedName, Version] = {}
     for name in settings.prefer:
@@ -329,12 +329,12 @@ def _preferences(
 
 
 def _pins_to_prefer(name: str) -> Mapping[NormalizedName, Version]:
-    """Return the pins of the file *name*, of a project that it pins more than once the newest.
+    """Return the pins of the file *name*; if it pins a project more than once, the newest.
 
     Raises InputError, RequirementError.
     """
     if name.endswith((".lock", ".yml", ".yaml")):
-        from lockml.cli.common.read_lock import read_lock  # with what reads the locks of other tools
+        from lockml.cli.common.read_lock import read_lock  # loads the parsers of other locks
 
         with suppress(LockError):
             found: dict[NormalizedName, Version] = {}
@@ -346,7 +346,7 @@ def _pins_to_prefer(name: str) -> Mapping[NormalizedName, Version]:
 
 
 def _pins_of(settings: LockingOptions) -> Mapping[NormalizedName, Version]:
-    """Return what the lock that is there pins, as far as a glance tells: it only says what to fetch first."""
+    """Return the pins in the existing lock by a quick look, which only decides what to fetch first."""
     path = Path(settings.lock)
     if settings.lock == "-" or not path.is_file():
         return {}
@@ -358,5 +358,5 @@ def _pins_of(settings: LockingOptions) -> Mapping[NormalizedName, Version]:
 
 
 def _upgrades(settings: LockingOptions) -> list[Requirement]:
-    """Return what to choose anew, within the versions that are named; raises RequirementError."""
+    """Return the packages to upgrade, with bounds if given; raises RequirementError."""
     return [parse_requirement(text, Origin(file="--upgrade-package")) for text in settings.upgrade_package]

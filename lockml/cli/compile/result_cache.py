@@ -1,7 +1,7 @@
-"""What an earlier ``compile`` was asked and wrote in; whether it would write the same today, with nothing parsed, out.
+"""Results of earlier compiles: decide, without parsing anything, whether ``compile`` would write the same again.
 
-A result is kept in the cache by the options and the folder: the SHA-256 of every file and variable that was read, and
-of every file that was written. Where all of them are as they were, so is the lock. Nothing heavy is loaded here.
+A result is cached by options and folder: the SHA-256 of every file and variable that was read, and of every file that
+was written. If all of them are unchanged, so is the lock. This module loads little.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ from lockml.common.private_files import PrivateFolder
 __all__ = ["ANSWERS", "Reads", "cached_result", "keep_result"]
 
 ANSWERS: Final = "answers-1"
-"""The folder of the cache that they are in."""
+"""The folder of the results in the cache."""
 
 _MAX_KEPT: Final = 1 << 26  # bytes of one result
-_LOGIN: Final = r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)"  # they decide nothing of a lock
+_LOGIN: Final = r"LOCKML_INDEX_\w+_(USERNAME|PASSWORD)"  # they do not affect a lock
 
 
 class _Variables(Mapping[str, str]):
-    """The environment, which remembers what was asked of it."""
+    """The environment, recording which variables are read."""
 
     def __init__(self) -> None:
         self.asked: dict[str, str | None] = {}
@@ -50,7 +50,7 @@ class _Variables(Mapping[str, str]):
 
 
 class Reads:
-    """Reads files and variables, and remembers which; *fetched* are digests of files of servers, by their address."""
+    """A reader of files and variables that records them; *fetched* are the digests of remote files, by URL."""
 
     def __init__(self, fetch: Callable[[str], bytes] | None = None) -> None:
         self.files: dict[str, str] = {}
@@ -59,7 +59,7 @@ class Reads:
         self._fetch = fetch
 
     def read(self, name: str) -> bytes:
-        """Return the content of the file *name*, a path, ``-`` or an address; raises InputError, PackageIndexError."""
+        """Return the content of the file *name*, a path, ``-`` or a URL; raises InputError, PackageIndexError."""
         if self._fetch is not None and name.lower().startswith(("http://", "https://")):
             content = self._fetch(name)
             self.fetched[redact(name)] = _digest(content)
@@ -67,19 +67,19 @@ class Reads:
         return self.read_local(name)
 
     def read_local(self, name: str) -> bytes:
-        """Return the content of the file *name* of this machine, or of ``-``; raises InputError."""
+        """Return the content of the local file *name*, or of ``-``; raises InputError."""
         content = read_file(name)
         self.files[name] = _digest(content)
         return content
 
     @property
     def whole(self) -> bool:
-        """Whether what was read can be held against what is there another time."""
+        """Whether everything that was read can be compared with its state at another time."""
         return not (self.variables.listed or self.fetched or "-" in self.files)
 
 
 def cached_result(cache: Path | None, key: str) -> list[Note] | None:
-    """Return what is told where nothing has changed since a result was kept in *cache* under *key*, else None."""
+    """Return the notes of the result in *cache* under *key* if nothing has changed since, else None."""
     try:
         cached = _cached(cache, key)
         for files in (cached["read"], cached["written"]):
@@ -95,7 +95,7 @@ def cached_result(cache: Path | None, key: str) -> list[Note] | None:
 
 
 def _cached(cache: Path | None, key: str) -> Any:
-    """Return what was kept, {} where nothing was; raises OSError, ValueError, KeyError, TypeError."""
+    """Return the cached result, {} without one; raises OSError, ValueError, KeyError, TypeError."""
     if cache is None:
         return {}
     name = _name(key)
@@ -105,7 +105,7 @@ def _cached(cache: Path | None, key: str) -> Any:
 
 
 def keep_result(cache: Path | None, key: str, reads: Reads, written: Mapping[str, str], notes: Sequence[Note]) -> None:
-    """Keep that the files *written* are the result of what *reads* has read; where that cannot be, nothing is lost."""
+    """Cache that the files *written* are the result of *reads*; a failure does not matter."""
     if not reads.whole or "-" in written or cache is None:
         return
     salt = os.urandom(16)
@@ -124,7 +124,7 @@ def keep_result(cache: Path | None, key: str, reads: Reads, written: Mapping[str
 
 
 def _name(key: str) -> str:
-    """Return what a result is called: by all that decides it beside files and variables."""
+    """Return the name of a result: a digest of everything that decides it beside files and variables."""
     machine = (sys.version, os.uname().sysname, os.uname().machine, os.uname().release, _libc())
     decides = repr((__version__, os.getcwd(), machine, key))  # noqa: PTH109 - a word of a name
     return _digest(decides.encode("utf-8", "surrogateescape"))
@@ -138,7 +138,7 @@ def _libc() -> str | None:
 
 
 def _hidden(value: str | None, salt: bytes) -> str | None:
-    """Return what tells a variable's value from others without telling it: it may be a token."""
+    """Return a digest of a variable's value, which may be a token."""
     return _digest(salt + value.encode("utf-8", "surrogateescape")) if value is not None else None
 
 

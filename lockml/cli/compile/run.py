@@ -1,4 +1,4 @@
-"""The options of ``compile`` in; its files written, from the lock where that is the answer, else from the index."""
+"""Run ``compile``: write its files from the existing lock if that is up to date, else from the index."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from lockml.cli.compile.existing_lock import (
     with_locked_tags,
 )
 from lockml.cli.compile.indexes import choose_indexes, hint_of_accelerator
-from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements, seen_from_here, told_from_here
+from lockml.cli.compile.inputs import built_from, folder_digests, read_requirements, seen_from_here, worded_from_here
 from lockml.cli.compile.notes import Note, print_notes
 from lockml.cli.compile.options import CompileOptions, LockingOptions
 from lockml.cli.compile.outputs import command_words, outcome_notes, write_outputs
@@ -51,7 +51,7 @@ __all__ = ["lock_inputs", "run_compile"]
 def run_compile(options: CompileOptions) -> int:
     """Compile, or check, and return the exit code; raises LockmlError."""
     reads = Reads(partial(_fetch, options=options.locking))
-    with told_from_here(reads.files, lock_folder(options.output.lock)):
+    with worded_from_here(reads.files, lock_folder(options.output.lock)):
         return _run(options, reads)
 
 
@@ -77,7 +77,7 @@ def _run(options: CompileOptions, reads: Reads) -> int:
     print_notes(notes)
     lock, warnings = _find_lock(completed, untold, chosen.targets, existing)
     if options.policy.deny:
-        from lockml.lock.checks.denied import refuse_denied  # needs who asks for what
+        from lockml.lock.checks.denied import refuse_denied  # loads the graph of the lock
 
         refuse_denied(lock, options.policy.deny)
     misfits = list(_untold(refuse_misfits(lock, declared, output.lock), warnings))
@@ -85,12 +85,12 @@ def _run(options: CompileOptions, reads: Reads) -> int:
     if verified is None:
         return 1
     written = write_outputs(verified, output, reads.files)
-    told = [*(Note("warning", from_here(text)) for text in (*warnings, *_twice(verified, chosen))), *misfits]
-    told += _idle_upgrades(options.policy.upgrade_package, verified)
-    print_notes([*told, *outcome_notes(verified, written.files, written.changed)], full=output.full)
+    messages = [*(Note("warning", from_here(text)) for text in (*warnings, *_twice(verified, chosen))), *misfits]
+    messages += _idle_upgrades(options.policy.upgrade_package, verified)
+    print_notes([*messages, *outcome_notes(verified, written.files, written.changed)], full=output.full)
     if (
         not inputs.stated and options.target.base_image is None and chosen.provides is None
-    ):  # what these have is not among what was read
+    ):  # their content is not among the files that were read
         notes += [*misfits, *outcome_notes(verified, written.files, ())]
         keep_result(options.indexes.cache_dir, repr(options.decisive), reads, written.files, notes)
     return 0
@@ -125,7 +125,7 @@ def _idle_upgrades(upgrades: Sequence[str], lock: Lock) -> Iterator[Note]:
 
 
 def _existing_lock(options: CompileOptions) -> Lock | None:
-    """Return the lock that is there; one that cannot be read does not count where neither pins nor target are of it."""
+    """Return the existing lock; ignore an unreadable one if neither pins nor target come from it."""
     try:
         return read_existing_lock(options.output.lock)
     except LockError:
@@ -133,12 +133,12 @@ def _existing_lock(options: CompileOptions) -> Lock | None:
             raise
     lock = options.output.lock
     if not is_lock(read_file(lock)):
-        raise InputError(lock, "is no lock, and would be overwritten", hint="name another file with --lock")
+        raise InputError(lock, "is not a lock, and would be overwritten", hint="name another file with --lock")
     return None
 
 
 def _fetch(url: str, options: LockingOptions) -> bytes:
-    from lockml.cli.common.remote_files import fetch_file  # loads what asks servers
+    from lockml.cli.common.remote_files import fetch_file  # loads the HTTP client
 
     return fetch_file(url, _access(options))
 
@@ -156,7 +156,7 @@ def _access(options: LockingOptions) -> "IndexOptions":
 
 
 def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) -> LockInputs:
-    """Return what *options* ask for; raises InputError, RequirementError."""
+    """Return the inputs of the lock that *options* name; raises InputError, RequirementError."""
     folder = lock_folder(options.output.lock)
     asked = read_requirements(options.inputs, folder, reads)
     built = built_from(options.built, folder)
@@ -192,7 +192,7 @@ def lock_inputs(options: CompileOptions, chosen: ChosenTargets, reads: Reads) ->
 
 
 def _untold(misfits: Sequence[str], warnings: Sequence[str]) -> Iterator[Note]:
-    """Yield *misfits* but for what *warnings* say of the same releases: that they write the same files."""
+    """Yield *misfits* without those that *warnings* cover: releases that write the same files."""
     for text in misfits:
         releases, both, _ = text.partition(" both write ")
         if not (both and any(each.startswith(f"{releases} install different files") for each in warnings)):
@@ -209,7 +209,7 @@ def _twice(lock: Lock, chosen: ChosenTargets) -> Iterator[str]:
 def _bases(options: CompileOptions, targets: Sequence[Target], reads: Reads) -> tuple[BaseLock, ...]:
     if not any(options.bases):
         return ()
-    from lockml.cli.compile.locks.base_locks import read_base_locks  # few locks stand on others
+    from lockml.cli.compile.locks.base_locks import read_base_locks  # few locks have bases
 
     return read_base_locks(options.bases, lock_folder(options.output.lock), targets, reads)
 
@@ -240,7 +240,7 @@ def _image_constraints(chosen: ChosenTargets) -> Iterator[Requirement]:
 def _find_lock(
     options: CompileOptions, untold: Untold, targets: Sequence[Target], existing: Lock | None
 ) -> tuple[Lock, tuple[str, ...]]:
-    """Return *existing* where it is the answer, else the lock that the index gives, and what to warn of."""
+    """Return *existing* if it is up to date, else the lock from the index, and warnings."""
     settings, inputs = options.locking, untold.inputs
     same_pins = existing is not None and not options.policy.moves_pins
     if (
@@ -256,7 +256,7 @@ def _find_lock(
 
         return part_of_base(subset, inputs, targets, identities=settings.artifact_identity), ()
     untold.demand(settings.lock)
-    from lockml.cli.compile.resolve import lock_anew  # takes longer to load than an unchanged lock to be read
+    from lockml.cli.compile.resolve import lock_anew  # takes longer to load than to read an unchanged lock
 
     dropped = dropped_options(existing, inputs.made_with.command) if existing is not None else ()
     recorded = _recorded(inputs, existing)
@@ -275,7 +275,7 @@ def _find_lock(
 
 
 def _recorded(inputs: LockInputs, existing: Lock | None) -> tuple[RecordedBuild, ...]:
-    """Return what is recorded of the builds of *inputs*, in their bases and in the lock that is there."""
+    """Return the recorded builds of *inputs*, from their bases and the existing lock."""
     locks = (*(base.lock for base in inputs.bases), *((existing,) if existing is not None else ()))
     known = [each for lock in locks for each in lock.recorded]
     return recorded_of(inputs.built, [each for number, each in enumerate(known) if each not in known[:number]])
@@ -292,7 +292,7 @@ def _hint_of_bases(error: NoResolutionError, inputs: LockInputs, table: str) -> 
 
 
 def _verified(lock: Lock, options: LockingOptions, indexes: NamedIndexes) -> Lock | None:
-    """Return *lock* with its wheels verified, None where it does not hold; raises PackageIndexError."""
+    """Return *lock* with its wheels verified, None if a wheel does not match; raises PackageIndexError."""
     from lockml.cli.verify.verification import print_deviations, verify_lock
 
     found = verify_lock(lock, options.lock, indexes, _access(options))

@@ -1,4 +1,4 @@
-"""The targets that the options name; what they leave open is taken from their base image, or from this machine."""
+"""The targets that the options name; the rest comes from the base image, or from this machine."""
 
 import os
 import platform
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ChosenTargets", "choose_targets", "host_target"]
 
-_NAME_IT = "name the container's: --platform linux/amd64 --libc glibc-2.36"
+_NAME_IT = "name those of the container: --platform linux/amd64 --libc glibc-2.36"
 
 
 class ChosenTargets(NamedTuple):
-    """What is locked for; the *notes* name the parts that this machine gave."""
+    """The targets to lock for; the *notes* name the parts that come from this machine."""
 
     targets: tuple[Target, ...]
     notes: tuple[Note, ...]
@@ -49,10 +49,10 @@ class ChosenTargets(NamedTuple):
 def choose_targets(
     options: TargetOptions, lock: Lock | None, *, opens_image: bool = True, read: Callable[[str], bytes] = read_file
 ) -> ChosenTargets:
-    """Return the targets that *options* name, those of their base image where they leave it open, else the *lock*'s.
+    """Return the targets that *options* name, else those of their base image, else those of the *lock*.
 
-    Unless *opens_image*, a lock that was made for that image says what it is; *read* reads the list of tags. They are
-    sorted, so that their order on the command line decides nothing. Raises InputError, UnreachableError.
+    Unless *opens_image*, a lock for that image supplies its facts; *read* reads the list of tags. Targets are
+    sorted, so that their order on the command line does not matter. Raises InputError, UnreachableError.
     """
     if not options.named and not options.retarget and lock is not None and lock.targets:
         return _as_locked(options, lock, opens_image=opens_image)
@@ -62,26 +62,26 @@ def choose_targets(
         options = _with_locked_provided(options, lock)
         options, base, provides, notes = _image_facts(options, None if opens_image else lock)
     elif options.provided:
-        raise InputError("--provided", "needs a base image, and none is named", hint="name it with --base-image")
+        raise InputError("--provided", "needs a base image", hint="name it with --base-image")
     if not options.target:
         target, from_host = _one_target(options, read)
-        text = f"Taken from this machine: {', '.join(from_host)} (see --python, --platform, --libc)"
-        told = (Note("host-target", text),) if from_host else ()
-        return ChosenTargets((target,), (*notes, *told), base, provides)
+        text = f"Using this machine's {', '.join(from_host)} (see --python, --platform, --libc)"
+        from_here = (Note("host-target", text),) if from_host else ()
+        return ChosenTargets((target,), (*notes, *from_here), base, provides)
     single = {"--python": options.python, "--platform": options.platform, "--libc": options.libc}
     single |= {"--tags": options.tags}
     beside = [name for name, value in single.items() if value]
     if beside:
-        raise InputError(beside[0], "cannot be given beside --target, which says it all")
+        raise InputError(beside[0], "cannot be used with --target, which includes it")
     targets = tuple(parse_value("--target", each, parse_target) for each in options.target)
     for target in targets:
         if len([other for other in targets if (other.name or str(other)) == (target.name or str(target))]) > 1:
-            raise InputError(f"--target {target.name or str(target)!r}", "is given more than once")
+            raise InputError(f"--target {target.name or str(target)!r}", "is given twice")
     return ChosenTargets(_sorted(targets), notes, base, provides)
 
 
 def _with_locked_provided(options: TargetOptions, lock: Lock | None) -> TargetOptions:
-    """Return *options* with what *lock* takes from the same image, unless they name or refuse some."""
+    """Return *options* with what *lock* takes from the same image, unless they set or refuse it."""
     image = lock.base_image if lock is not None and not options.retarget else None
     if lock is None or image is None or options.provided or options.target or not lock.provided.selection:
         return options
@@ -92,12 +92,12 @@ def _with_locked_provided(options: TargetOptions, lock: Lock | None) -> TargetOp
 
 
 def _as_locked(options: TargetOptions, lock: Lock, *, opens_image: bool) -> ChosenTargets:
-    """Return what *lock* was made for; its base image is opened again where it provides something."""
+    """Return the targets of *lock*; its base image is opened again if it provides packages."""
     image = lock.base_image
     if image is None or not (options.provided or lock.provided.selection):
         if options.provided:
             raise InputError(
-                "--provided", "needs a base image, and the lock has none", hint="name one with --base-image"
+                "--provided", "needs a base image, but the lock has none", hint="name one with --base-image"
             )
         return ChosenTargets(_sorted(lock.targets), (), image)
     named = options._replace(
@@ -126,14 +126,14 @@ def _sorted(targets: Iterable[Target]) -> tuple[Target, ...]:
 
 
 def host_target() -> Target:
-    """Return what this machine is; raises InputError where lockml knows no such target."""
+    """Return the target of this machine; raises InputError if lockml does not support it."""
     return _one_target(
         TargetOptions(base_image=None, python=None, platform=None, libc=None, target=(), retarget=False), read_file
     )[0]
 
 
 def _one_target(options: TargetOptions, read: Callable[[str], bytes]) -> tuple[Target, tuple[str, ...]]:
-    """Return the target of --python, --platform, --libc and --tags, and which parts were taken from this machine."""
+    """Return the target of --python, --platform, --libc and --tags, and which parts come from this machine."""
     from_host: list[str] = []
     python = parse_value("--python", options.python, parse_python) if options.python else _this_python()
     if not options.python:
@@ -146,7 +146,7 @@ def _one_target(options: TargetOptions, read: Callable[[str], bytes]) -> tuple[T
         require_fit(tags, python, system, options.tags)
     libc, macos = None, None
     if options.libc and system.system != "linux":
-        raise InputError(f"--libc {options.libc!r}", f"{system} has no C library to name")
+        raise InputError(f"--libc {options.libc!r}", f"{system} has no C library option")
     if options.libc:
         libc = parse_value("--libc", options.libc, parse_libc)
     elif system.system == "linux":
@@ -162,14 +162,14 @@ def _oldest(system: Platform) -> tuple[int, int] | None:
 
 
 def _this_python() -> Python:
-    """Return the Python that runs this; raises InputError where lockml knows no such one."""
+    """Return the Python that runs lockml; raises InputError if lockml does not support it."""
     name = platform.python_implementation()
     prefix = "" if name == "CPython" else name.lower()
     threads = "t" if not prefix and "t" in getattr(sys, "abiflags", "") else ""
     try:
         return parse_python(f"{prefix}{platform.python_version().removesuffix('+')}{threads}")
     except InputError as error:
-        hint = "name the container's: --python 3.11"
+        hint = "name that of the container: --python 3.11"
         raise InputError(f"this Python ({name} {platform.python_version()})", error.problem, hint=hint) from error
 
 
@@ -179,7 +179,7 @@ def _this_platform() -> Platform:
     except InputError as error:
         raise InputError(
             f"this machine ({platform.system()} {platform.machine()})",
-            "is no target that lockml knows",
+            "is not a supported target",
             hint=_NAME_IT,
         ) from error
 
@@ -190,9 +190,9 @@ def _this_libc() -> Libc:
         if name == "glibc":
             return parse_libc(f"glibc-{'.'.join(version.split('.')[:2])}")
     except (ValueError, OSError, AttributeError):
-        pass  # no glibc here
+        pass  # no glibc on this machine
     for tag in sys_tags():
         if tag.platform.startswith("musllinux_"):
             _, major, minor, _ = tag.platform.split("_", 3)
             return parse_libc(f"musl-{major}.{minor}")
-    raise InputError("this machine", "has no C library that lockml knows", hint=_NAME_IT)
+    raise InputError("this machine", "has no supported C library", hint=_NAME_IT)

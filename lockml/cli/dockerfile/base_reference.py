@@ -1,4 +1,4 @@
-"""The base image that a lock or a user names in; what FROM has for it, by digest where one is known, out."""
+"""The reference for FROM of the base image that a lock or a user names, by digest if one is known."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ _NAME_IT: Final = "name one with --base-image, such as --base-image python:3.11-
 
 
 class FoundImage(Struct, frozen=True, kw_only=True):
-    """An image that a *source* has: its *digest* there, None where it has none, and its *layers*."""
+    """An image in a *source*: its *digest* there, None without one, and its *layers*."""
 
     source: str
     digest: str | None
@@ -38,29 +38,29 @@ class FoundImage(Struct, frozen=True, kw_only=True):
 
 
 Lookup = Callable[[str], FoundImage]
-"""Says of a reference which image it is; raises LockmlError."""
+"""A function that returns the image of a reference; raises LockmlError."""
 
 
 def default_base(target: Target) -> str:
-    """Return the official Python image that *target* runs on; raises InputError where there is none to choose."""
+    """Return the official Python image for *target*; raises InputError if there is none."""
     libc = target.libc
     if libc is None:
-        raise InputError(str(target), "is no target of a container", hint="lock for linux: --platform linux/amd64")
+        raise InputError(str(target), "is not a target of containers", hint="lock for linux: --platform linux/amd64")
     if target.free_threaded or target.implementation != "cpython":
-        raise InputError(target.python_text, "has no image among the official ones of Python", hint=_NAME_IT)
+        raise InputError(target.python_text, "has no official Python image", hint=_NAME_IT)
     if libc.family == "musl":
         return f"python:{target.python_text}-alpine"
     for version, name in _DEBIAN:
         if (libc.major, libc.minor) <= version:
             return f"python:{target.python_text}-slim-{name}"
-    raise InputError(str(target), "needs a newer C library than any base image that lockml knows", hint=_NAME_IT)
+    raise InputError(str(target), "needs a newer C library than any known base image has", hint=_NAME_IT)
 
 
 def pinned_reference(named: str, locked: BaseImage | None, lookups: Mapping[str, Lookup]) -> str:
-    """Return *named*, ``[image:|registry:]REFERENCE``, with the digest that the first of *lookups* has, by its kind.
+    """Return *named*, ``[image:|registry:]REFERENCE``, with the digest of the first of *lookups*, by its kind.
 
-    Where none has one, it is the tag, with a warning. An image with other layers than those that were *locked* for does
-    not count. Raises InputError.
+    Without a digest, it is the tag, with a warning. An image with other layers than the *locked* ones does not count.
+    Raises InputError.
     """
     kind, colon, name = named.partition(":")
     text, kinds = (name, (kind,)) if colon and kind in _KINDS else (named, _KINDS)
@@ -69,23 +69,23 @@ def pinned_reference(named: str, locked: BaseImage | None, lookups: Mapping[str,
     reasons: list[str] = []
     for each in kinds:
         if each not in lookups:
-            reasons.append(f"--offline asks no {each}")
+            reasons.append(f"--offline contacts no {each}")
             continue
         found = _answer(lookups[each], text, reasons)
         if found is not None and (reason := _unusable(found, locked)) is None:
             return f"{text}@{found.digest}"
         reasons += [reason] if found is not None and reason is not None else []
-    warn(f"FROM {text} names a tag, which may move, and no digest: {'; '.join(reasons)}")
+    warn(f"FROM {text} has a tag, which may move, instead of a digest: {'; '.join(reasons)}")
     return text
 
 
 def image_lookups(platform: str, *, offline: bool) -> dict[str, Lookup]:
-    """Return what can be asked for an image, by its kind: the engine of this machine, and a registry."""
+    """Return the lookups for an image, by kind: the engine of this machine, and a registry."""
     return {"image": _of_engine, **({} if offline else {"registry": lambda text: _of_registry(text, platform)})}
 
 
 def is_reference(text: str) -> bool:
-    """Say whether *text* names an image as FROM and Compose take it: without a scheme, and not as an option."""
+    """Say whether *text* is a reference for FROM and Compose: without a scheme, and not an option."""
     try:
         return "://" not in text and not text.startswith("-") and bool(parse_reference(text))
     except InputError:
@@ -94,12 +94,12 @@ def is_reference(text: str) -> bool:
 
 def _parsed(text: str) -> Reference:
     if not is_reference(text):
-        raise InputError(repr(text), "is not a reference that FROM takes", hint=_NAME_IT)
+        raise InputError(repr(text), "is not a reference for FROM", hint=_NAME_IT)
     return parse_reference(text)
 
 
 def _answer(lookup: Lookup, text: str, reasons: list[str]) -> FoundImage | None:
-    """Return what *lookup* has, None where it has nothing, which is added to *reasons*."""
+    """Return the image of *lookup*; without one, return None and add why to *reasons*."""
     try:
         return lookup(text)
     except LockmlError as error:
@@ -109,9 +109,9 @@ def _answer(lookup: Lookup, text: str, reasons: list[str]) -> FoundImage | None:
 
 def _unusable(found: FoundImage, locked: BaseImage | None) -> str | None:
     if locked is not None and found.layers[: len(locked.layers)] != locked.layers:
-        return f"{found.source} has another image than the one that was locked for"
+        return f"{found.source} has another image than that of the lock"
     if found.digest is None or _DIGEST.fullmatch(found.digest) is None:
-        return f"{found.source} has no digest of it, as an image that was built and not pushed has none"
+        return f"{found.source} has no digest of it: it was built there and never pushed"
     return None
 
 
@@ -125,7 +125,7 @@ def _of_engine(text: str) -> FoundImage:
 
 
 def repository_digest(text: str, digests: Iterable[str]) -> str | None:
-    """Return which of the *digests*, ``NAME@sha256:…``, is in the repository of the reference *text*."""
+    """Return the one of *digests*, ``NAME@sha256:…``, in the repository of the reference *text*."""
     wanted = parse_reference(text)
     for each in digests:
         name, _, digest = each.partition("@")

@@ -1,4 +1,4 @@
-"""``lockml dockerfile check``: a Dockerfile and an image of it in; what brought each drift of the image out."""
+"""``lockml dockerfile check``: show which step of a Dockerfile brought each drift of its image."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -34,11 +34,11 @@ __all__ = ["check"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS: Final = ("container", "image", "registry", "archive", "oci", "compose")
-"""What knows its history."""
+"""The kinds of subjects that know their history."""
 
 
 class _Options(Struct, frozen=True, kw_only=True):
-    """The options of one run beside its subject, as given."""
+    """The options of a run, without its subject."""
 
     lock: str
     level: Level
@@ -55,33 +55,35 @@ def _subject_options(command: _F) -> _F:
 
 @declare(
     "check",
-    short_help="Say which step of a Dockerfile brought each drift of an image.",
+    short_help="Show which step of a Dockerfile brought each drift of an image.",
     examples=(
-        ("lockml dockerfile check --image train:7", "Which step of ./Dockerfile brought what differs."),
-        ("lockml dockerfile check docker/Dockerfile --container trainer --format json", "For a program to read."),
+        ("lockml dockerfile check --image train:7", "Show which step of ./Dockerfile brought each drift."),
+        ("lockml dockerfile check docker/Dockerfile --container trainer --format json", "Print it as JSON."),
     ),
 )
 @click.argument("file", default="Dockerfile", shell_complete=complete_files)
 @_subject_options
-@option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="The lock (PEP 751).")
+@option("--lock", metavar="FILE", default="pylock.toml", show_default=True, help="Lock file (PEP 751).")
 @option(
     "--level",
     type=click.Choice(LEVELS),
     default="files",
     show_default=True,
-    help="How far to look, as `lockml check` has it.",
+    help="How much to compare, as in `lockml check`.",
 )
-@option("--context", metavar="DIR", show_default="the folder of FILE", help="What the build can copy.")
-@option("--target", metavar="STAGE", show_default="the last one", help="The stage that was built.")
-@option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to tell.")
-@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
+@option("--context", metavar="DIR", show_default="the folder of FILE", help="Build context.")
+@option("--target", metavar="STAGE", show_default="the last stage", help="Stage that was built.")
+@option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
+@option("--cache/--no-cache", default=True, show_default=True, help="Cache layers and the hashes of image files.")
 @cache_folder_option
 def check(file: str, **options: object) -> int:
-    """Check an image that was built from FILE, and say which of its steps brought each drift, and which rule finds it.
+    """Check an image that was built from FILE, and show which step brought each drift, and which rule finds it.
 
-    The steps are found by the history of the image, as classic builders, BuildKit, Buildah and kaniko write it. What no
-    step brought is named as such: the base image, or a change after the start. Exit codes: 0 in order, 1 drift, 2 wrong
-    usage or input, 4 not reachable or incomplete.
+    lockml finds the steps in the history of the image, as classic builders, BuildKit, Buildah and kaniko write it. It
+    marks drift from the base image, and from changes after the container started. Exit codes: 0 success, 1 drift,
+    2 wrong usage or input, 4 unreachable or incomplete.
     """
     named = SubjectOptions(**{field: options.pop(field, None) for field in _fields()})  # type: ignore[arg-type]
     given = _Options(**options)  # type: ignore[arg-type]  # click checked each of them
@@ -104,17 +106,17 @@ def _fields() -> Iterator[str]:
 
 
 def _stage(analysis: Analysis, target: str | None) -> int:
-    """Return the number of the stage that is built; raises InputError."""
+    """Return the number of the stage to build; raises InputError."""
     name = analysis.source.name
     if not analysis.stages:
-        raise InputError(name, "has no FROM, so nothing is built from it")
+        raise InputError(name, "has no FROM")
     if target is None:
         return len(analysis.stages) - 1
     for stage in analysis.stages:
         if target.lower() == stage.name or target == str(stage.number):
             return stage.number
     names = ", ".join(stage.name or str(stage.number) for stage in analysis.stages)
-    raise InputError(f"--target {target!r}", f"{name} has no such stage", hint=f"it has {names}")
+    raise InputError(f"--target {target!r}", f"{name} has no such stage", hint=f"stages: {names}")
 
 
 def _layers_of_base(lock: str) -> int:
@@ -123,7 +125,7 @@ def _layers_of_base(lock: str) -> int:
 
 
 def _blamed(report: DriftReport, analysis: Analysis, built: tuple[int, int], context: Context) -> BlamedReport:
-    """Return *report* with what brought its drifts; *built* is the stage, and how many layers the locked base has."""
+    """Return *report* with the steps of its drifts; *built* is the stage, and the number of locked base layers."""
     stage, based_on = built
     on_base = not any(each.kind == "base-image" for each in report.drifts)
     alignment = align(analysis, stage, report.subject.history, based_on if on_base else 0)
@@ -143,9 +145,9 @@ def _counted(source: Source, context: Context) -> frozenset[tuple[str, int]]:
 
 def _warn_of_another(report: DriftReport, source: Source, alignment: Alignment) -> None:
     if not report.subject.history:
-        warn(f"{report.subject} does not say by which steps it was made")
+        warn(f"{report.subject} does not record its build steps")
     elif not alignment.places and alignment.line:
-        warn(f"{report.subject} was not built from {source.name}: its history has no step of it")
+        warn(f"{report.subject} was not built from {source.name}: its history has none of its steps")
 
 
 def _layered(drift: Drift) -> LayeredDrift:

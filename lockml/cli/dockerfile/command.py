@@ -1,4 +1,4 @@
-"""``lockml dockerfile``: writes Docker files for a lock, and lints those that exist."""
+"""``lockml dockerfile``: write Docker files for a lock, and lint existing ones."""
 
 import importlib
 from typing import Final
@@ -11,13 +11,13 @@ __all__ = ["command"]
 
 _COMMANDS: Final = {
     "init": ("init", "Write a Dockerfile and a .dockerignore for the lock."),
-    "check": ("check", "Say which step of a Dockerfile brought each drift of an image."),
-    "lint": ("lint", "Find what no lock decides in Dockerfiles and Compose files, and fix it."),
+    "check": ("check", "Show which step of a Dockerfile brought each drift of an image."),
+    "lint": ("lint", "Lint and fix Dockerfiles and Compose files."),
 }
 
 
 class _Lazy(click.Group):
-    """Imports a subcommand only when it runs."""
+    """A group that imports a subcommand only when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -37,4 +37,4 @@ class _Lazy(click.Group):
 
 @click.group("dockerfile", cls=_Lazy, short_help="Write, lint and fix Docker files.")
 def command() -> None:
-    """Write Docker files that install what is locked, and find what others install besides."""
+    """Write Docker files that install the lock, and lint existing ones for installs that bypass it."""

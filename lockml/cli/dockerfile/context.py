@@ -1,4 +1,4 @@
-"""The folder of a Dockerfile in, what its build can copy out: files, .dockerignore, the lock; and files written."""
+"""The build context of a Dockerfile: its files, .dockerignore and lock; and writing fixed files."""
 
 import os
 import tomllib
@@ -22,10 +22,12 @@ _WRITABLE: Final = 0o222
 
 
 def build_context(name: str, context: str | None, lock: str | None) -> Context:
-    """Return what the build of the Dockerfile *name* can copy; raises InputError, LockError."""
+    """Return the files that the build of the Dockerfile *name* can copy; raises InputError, LockError."""
     folder = Path(context) if context is not None else Path(name).parent
     if context is not None and not folder.is_dir():
-        raise InputError(f"--context {context!r}", "is no folder", hint="name the folder that `docker build` is given")
+        raise InputError(
+            f"--context {context!r}", "is not a folder", hint="name the folder that you give to `docker build`"
+        )
     facts = _lock(folder, lock, known=name != "-" or context is not None)
     if name == "-" and context is None:
         return Context(lock=facts)
@@ -43,20 +45,20 @@ def _lock(folder: Path, lock: str | None, *, known: bool) -> LockFacts | None:
     file = lock if lock is not None else str(beside) if known and beside.is_file() else None
     if file is None:
         return None
-    from lockml.cli.common.read_lock import read_lock  # where there is one to read
+    from lockml.cli.common.read_lock import read_lock  # only if there is one
 
     return lock_facts(read_lock(file), file)
 
 
 def _ignore_source(name: str, folder: Path) -> Source | None:
-    """Return the .dockerignore that counts: that of the Dockerfile's own name goes first, as in BuildKit."""
+    """Return the .dockerignore that applies: one named after the Dockerfile first, as in BuildKit."""
     places = [folder / ".dockerignore"] if name == "-" else [Path(f"{name}.dockerignore"), folder / ".dockerignore"]
     path = next((path for path in places if path.is_file()), None)
     return decode(read_file(str(path)), str(path)) if path is not None else None
 
 
 def _reader(folder: Path) -> Callable[[str], bytes | None]:
-    """Return what reads regular files of *folder*, and nothing that leads out of it."""
+    """Return a reader of regular files in *folder* that follows nothing out of it."""
     root = folder.resolve()
 
     def read(path: str) -> bytes | None:
@@ -75,7 +77,7 @@ def _reader(folder: Path) -> Callable[[str], bytes | None]:
 
 
 def named_images() -> tuple[str, ...]:
-    """Return the images that the targets of [audit] in lockml.toml name, () without such a file."""
+    """Return the images that targets of [audit] in lockml.toml name, () without such a file."""
     path = Path("lockml.toml")
     if not path.is_file():
         return ()
@@ -91,14 +93,14 @@ def named_images() -> tuple[str, ...]:
 
 
 def write_texts(contents: Mapping[str, str]) -> None:
-    """Write each text to its file, bytes that are no UTF-8 as they were; raises InputError.
+    """Write each text to its file, keeping bytes that are not UTF-8; raises InputError.
 
-    A read-only file is not replaced, though the right to write its folder is enough for that.
+    A read-only file is not replaced, although its folder may allow that.
     """
     for name in contents:
         if Path(name).exists() and not (Path(name).stat().st_mode & _WRITABLE and os.access(name, os.W_OK)):
             raise InputError(
-                name, "is read-only, so nothing is fixed", hint="make it writable, or see the fixes with --diff"
+                name, "is read-only, so nothing was fixed", hint="make it writable, or show the fixes with --diff"
             )
     try:
         replace_files({Path(name): text.encode("utf-8", "surrogateescape") for name, text in contents.items()})

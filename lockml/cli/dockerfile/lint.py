@@ -1,4 +1,4 @@
-"""``lockml dockerfile lint``: Dockerfiles and Compose files in; what is wrong with them, or the fixed files, out."""
+"""``lockml dockerfile lint``: lint Dockerfiles and Compose files, and fix them."""
 
 import difflib
 import sys
@@ -37,7 +37,7 @@ _SETTINGS: Final = ("ignore", "severity")
 
 
 class _Options(Struct, frozen=True, kw_only=True):
-    """The options of one run, as given."""
+    """The options of a run, as given."""
 
     lock: str | None
     context: str | None
@@ -48,7 +48,7 @@ class _Options(Struct, frozen=True, kw_only=True):
 
 
 class _Linted(Struct, frozen=True, kw_only=True):
-    """What one file led to: its *findings*, and (before, after) of what was changed."""
+    """The result of one file: its *findings*, and (before, after) of a change."""
 
     findings: tuple[Finding, ...]
     changed: tuple[tuple[Source, Source], ...] = ()
@@ -57,47 +57,45 @@ class _Linted(Struct, frozen=True, kw_only=True):
 
 @declare(
     "lint",
-    short_help="Find what no lock decides in Dockerfiles, and fix it.",
+    short_help="Lint and fix Dockerfiles and Compose files.",
     examples=(
         ("lockml dockerfile lint", "Lint the Dockerfiles and Compose files of this folder."),
-        ("lockml dockerfile lint --fix Dockerfile", "Mend what can be mended safely."),
+        ("lockml dockerfile lint --fix Dockerfile", "Apply all safe fixes."),
     ),
 )
 @click.argument("files", nargs=-1, shell_complete=complete_files)
-@option(
-    "--lock", metavar="FILE", show_default="pylock.toml of the context", help="The lock that the image is to install."
-)
-@option("--context", metavar="DIR", show_default="the folder of each file", help="What the build can copy.")
-@option("--fix", is_flag=True, help="Write what can safely be fixed.")
-@option("--diff", is_flag=True, help="Show the fixes as a difference; without --fix nothing is written.")
+@option("--lock", metavar="FILE", show_default="pylock.toml of the context", help="Lock that the image should install.")
+@option("--context", metavar="DIR", show_default="the folder of each file", help="Build context.")
+@option("--fix", is_flag=True, help="Apply safe fixes.")
+@option("--diff", is_flag=True, help="Show the fixes as a diff; writes nothing without --fix.")
 @option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "sarif", "github"]),
     default="text",
     show_default=True,
-    help="How to show findings.",
+    help="Output format.",
 )
 @option(
     "--ignore",
     multiple=True,
     metavar="CODE",
     shell_complete=complete_codes(sorted(RULES)),
-    help="A rule that does not count, as LK401.",
+    help="Rule to ignore, such as LK401.",
 )
 def lint(files: tuple[str, ...], **options: object) -> int:
-    """Find what is wrong with how FILES, Dockerfiles and Compose files, install Python packages; - is standard input.
+    """Lint how FILES, Dockerfiles and Compose files, install Python packages; - is standard input.
 
-    Without FILES, those of this folder. Rules that need the lock look at pylock.toml where it is there. The table
-    [dockerfile] of the configuration has `ignore` and `severity`; `# lockml: ignore[LK101] reason` is for one place.
-    Exit codes: 0 nothing found but notes, 1 errors or warnings, 2 wrong usage or input.
+    By default, lints those in this folder. Rules that need the lock use pylock.toml if it exists. The table
+    [dockerfile] of the configuration has `ignore` and `severity`; `# lockml: ignore[LK101] reason` ignores one place.
+    Exit codes: 0 no findings or only notes, 1 errors or warnings, 2 wrong usage or input.
     """
-    # click checked each of them
+    # click has checked each of them
     given = _Options(**options)  # type: ignore[arg-type]
     settings = lint_settings(given.ignore)
     names = files or _default_files()
     if names.count("-") > 1:
-        raise InputError("-", "standard input can be read once")
+        raise InputError("-", "standard input can be read only once")
     linted = [_lint(name, given, settings) for name in names]
     findings = [finding for each in linted for finding in each.findings]
     if given.fix:
@@ -118,18 +116,18 @@ def lint(files: tuple[str, ...], **options: object) -> int:
 
 
 def _default_files() -> tuple[str, ...]:
-    """Return the files of this folder that are named as Dockerfiles and Compose files are; raises InputError."""
+    """Return the files in this folder with names of Dockerfiles and Compose files; raises InputError."""
     found = {path.name for pattern in _PATTERNS for path in Path().glob(pattern) if path.is_file()}
     names = sorted(name for name in found if not name.endswith(_NOT_LINTED))
     if not names:
         raise InputError(
-            "lockml dockerfile lint", "no Dockerfile is here", hint="name the files, or - for standard input"
+            "lockml dockerfile lint", "no Dockerfile in this folder", hint="name the files, or - for standard input"
         )
     return tuple(names)
 
 
 def lint_settings(ignored: tuple[str, ...]) -> Settings:
-    """Return what the options and the table [dockerfile] say; raises InputError for rules that there are not."""
+    """Return the settings of the options and the table [dockerfile]; raises InputError for unknown rules."""
     file, table = configured_table("dockerfile")
     table = {} if table is None else table
     if not isinstance(table, dict):
@@ -142,18 +140,18 @@ def lint_settings(ignored: tuple[str, ...]) -> Settings:
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         raise InputError(f"{file}: dockerfile.ignore", "is not a list of codes")
     if not isinstance(severity, dict) or not all(value in SEVERITIES for value in severity.values()):
-        hint = f'write LK401 = "note"; there are {", ".join(SEVERITIES)}'
+        hint = f'write LK401 = "note"; severities: {", ".join(SEVERITIES)}'
         raise InputError(f"{file}: dockerfile.severity", "is not a table of severities by code", hint=hint)
     for setting, code in [*((file, code) for code in [*codes, *severity]), *(("--ignore", code) for code in ignored)]:
         if code not in RULES:
-            raise InputError(f"{setting} {code!r}", "is no rule", hint=f"the rules: {', '.join(RULES)}")
+            raise InputError(f"{setting} {code!r}", "is not a rule", hint=f"rules: {', '.join(RULES)}")
     return Settings(ignore=frozenset((*codes, *ignored)), severity=severity)
 
 
 def _lint(name: str, options: _Options, settings: Settings) -> _Linted:
     source = decode(read_file(name), name)
     if is_compose(source):
-        from lockml.docker.compose import lint_compose  # with the reader of YAML
+        from lockml.docker.compose import lint_compose  # loads the YAML parser
 
         return _Linted(findings=lint_compose(source, named_images(), settings))
     context = build_context(name, options.context, options.lock)

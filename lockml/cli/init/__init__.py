@@ -1,1 +1,1 @@
-"""``lockml init``: a folder in; what locks it, builds an image of it and checks that, out."""
+"""``lockml init``: set up a folder to lock it, build an image and check that."""

@@ -1,7 +1,6 @@
-"""``lockml init``: a folder in; requirements.in, a lock, Docker files, a CI job and a lockml.toml out.
+"""``lockml init``: write requirements.in, a lock, Docker files, a CI job and a lockml.toml for a folder.
 
-What is there stays. Each file is written whole, those that need no lock first: they are there too where an index cannot
-be reached.
+Existing files stay. Files that need no lock are written first, so they exist even if no index can be reached.
 """
 
 import difflib
@@ -50,12 +49,12 @@ _IGNORE: Final = ".dockerignore"
 _CONFIGURATION: Final = "lockml.toml"
 _WORKFLOW: Final = ".github/workflows/lockml.yml"
 _OTHER_LOCKS: Final = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
-_SHORT: Final = 20  # lines of a difference that is shown
+_SHORT: Final = 20  # lines of a diff to show
 _OURS: Final = b"# Written by `lockml dockerfile init`"
 
 
 class _Settings(Struct, frozen=True, kw_only=True):
-    """The options of one run, as given."""
+    """The options of a run, as given."""
 
     base_image: str | None
     python: str | None
@@ -72,9 +71,9 @@ class _Settings(Struct, frozen=True, kw_only=True):
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
-    """What this run goes by: the *options* of compile with what was found here, and the settings of the image.
+    """The plan of a run: the *options* of compile with what was found in the folder, and the settings of the image.
 
-    *configured* are the options without those, *configures* says that a lockml.toml is to be written.
+    *configured* are the options without those; *configures* says whether to write a lockml.toml.
     """
 
     source: Source
@@ -87,11 +86,11 @@ class _Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def compile_words(self) -> tuple[str, ...]:
-        """The words behind ``lockml compile`` that name its files, where they are not the usual ones."""
+        """The arguments of ``lockml compile`` for files with other names than the default."""
         output, files = self.options.output.output, self.source.files
         usual = ("pyproject.toml",) if not Path("requirements.in").exists() else ("requirements.in",)
-        told = self.configures or output == self.configured.output.output
-        return (*(() if files in (usual, ("requirements.in",)) else files), *(() if told else ("--output", output)))
+        known = self.configures or output == self.configured.output.output
+        return (*(() if files in (usual, ("requirements.in",)) else files), *(() if known else ("--output", output)))
 
     @property
     def compile_command(self) -> str:
@@ -110,10 +109,10 @@ class _Plan(Struct, frozen=True, kw_only=True):
     "init",
     short_help="Set up a folder: lock, Dockerfile, compose file, CI job, settings.",
     examples=(
-        ("lockml init", "Set up this folder, for its Dockerfile's FROM or the usual image of Python."),
+        ("lockml init", "Set up this folder for FROM of its Dockerfile, or for the official Python image."),
         (
             "lockml init --base-image python:3.11-slim-bookworm --command 'python train.py'",
-            "For another image.",
+            "Set it up for another image.",
         ),
     ),
 )
@@ -121,26 +120,35 @@ class _Plan(Struct, frozen=True, kw_only=True):
     "--base-image",
     metavar="[KIND:]REF",
     show_default="FROM of the Dockerfile",
-    help="The image to lock and build for; registry:REF asks a registry.",
+    help="Image to lock and build for; registry:REF reads it from the registry.",
 )
-@option("--python", metavar="VERSION", show_default="this one's 3.N", help="3.11 holds for every 3.11.x.")
-@option("--platform", metavar="OS/ARCH", show_default="linux on this processor", help="linux/amd64 or linux/arm64.")
-@option("--libc", metavar="LIBC", show_default="glibc-2.36", help="The oldest to run on, as Debian 12 has it.")
-@option("--name", metavar="NAME", show_default="the folder's", help="The name of the image.")
-@option("--command", metavar="WORDS", default="python", show_default=True, help="What the container runs.")
+@option(
+    "--python", metavar="VERSION", show_default="3.N of this Python", help="Python version: 3.11 covers every 3.11.x."
+)
+@option(
+    "--platform",
+    metavar="OS/ARCH",
+    show_default="linux on this processor",
+    help="Platform: linux/amd64 or linux/arm64.",
+)
+@option("--libc", metavar="LIBC", show_default="glibc-2.36", help="Oldest C library to support.")
+@option("--name", metavar="NAME", show_default="that of the folder", help="Name of the image to build.")
+@option("--command", metavar="WORDS", default="python", show_default=True, help="Command that the container runs.")
 @option("--ci/--no-ci", default=True, show_default=True, help="Write a job for GitHub Actions.")
-@option("--index-url", "-i", metavar="URL", show_default="pip's", help="The package index.")
-@option("--extra-index-url", multiple=True, metavar="URL", help="Asked before the index.")
-@option("--find-links", "-f", multiple=True, metavar="URL|DIR", help="A page or folder of files, asked before indexes.")
-@option("--offline", is_flag=True, help="Use nothing but the cache; FROM has a tag where the engine has no digest.")
+@option("--index-url", "-i", metavar="URL", show_default="pip's", help="Package index.")
+@option("--extra-index-url", multiple=True, metavar="URL", help="Index to search before --index-url.")
+@option(
+    "--find-links", "-f", multiple=True, metavar="URL|DIR", help="Page or folder of files to search before indexes."
+)
+@option("--offline", is_flag=True, help="Use only the cache; FROM has a tag if the engine has no digest.")
 @cache_option
 def command(**options: Any) -> int:
-    """Set up this folder: write what locks it, builds an image and checks that, and print the next command.
+    """Set up this folder to lock it, build an image and check that, and print the next command.
 
-    That is requirements.in, the lock, Dockerfile, .dockerignore, a compose file, a CI job and a lockml.toml. Files that
-    are there never change, so run it again at any time. What to lock comes from requirements.in, pyproject.toml,
-    requirements.txt, which is copied, or environment.yml. Exit codes: 0 all is there, 2 wrong usage or input, 3 no
-    resolution, 4 no index could be reached; the files that need no lock are written then too.
+    Writes requirements.in, the lock, Dockerfile, .dockerignore, a compose file, a CI job and a lockml.toml. Existing
+    files never change, so you can run it again at any time. The requirements come from requirements.in, pyproject.toml,
+    requirements.txt, which is copied, or environment.yml. Exit codes: 0 success, 2 wrong usage or input, 3 no
+    resolution, 4 no index could be reached; even then, the files that need no lock are written.
     """
     settings = _Settings(**options)
     plan = _plan(settings)
@@ -148,25 +156,25 @@ def command(**options: Any) -> int:
     if plan.source.copied:
         _tell_copied(plan)
     if plan.source.empty:
-        suggest(plan.compile_command, _image_command(plan), before=f"write what you need to {plan.source.files[0]}")
+        suggest(plan.compile_command, _image_command(plan), before=f"write your requirements to {plan.source.files[0]}")
         return 0
     written += _lock(plan)
     written += _write_missing(_image_files(plan))
     if not written:
-        note("All is there, and nothing was written")
+        note("All files exist, nothing was written")
     lint = () if _is_own(_DOCKERFILE) else ("lockml dockerfile lint",)
     suggest(*lint, *next_commands(plan.image))
     return 0
 
 
 def _plan(settings: _Settings) -> _Plan:
-    """Return what is to be done in this folder; raises LockmlError."""
+    """Return the plan for this folder; raises LockmlError."""
     options = configured = configured_compile_options()
     lock = read_existing_lock(options.output.lock)
     source = find_source(lock, options.output.lock)
     output = find_output(options.output.output, lock is not None)
     given = TargetOptions(settings.base_image, settings.python, settings.platform, settings.libc, ())
-    named, origin = (given, "the options say so") if given.named else (options.target, "the configuration says so")
+    named, origin = (given, "from the options") if given.named else (options.target, "from the configuration")
     target = choose_target(named, origin, _DOCKERFILE)
     displaced = options.output.output if output != options.output.output and not source.copied else ""
     image = ImageSettings(
@@ -196,7 +204,7 @@ def _plan(settings: _Settings) -> _Plan:
 
 
 def _pins(displaced: str) -> tuple[str, ...]:
-    """Return the files here whose pins are kept where they fit: of other tools, and what is *displaced*."""
+    """Return the files in this folder whose pins to prefer: locks of other tools, and *displaced* ones."""
     return tuple(name for name in (*_OTHER_LOCKS, displaced) if name and Path(name).is_file())
 
 
@@ -216,7 +224,7 @@ def _first_files(plan: _Plan, settings: _Settings) -> dict[str, str]:
     if plan.configures or Path(_CONFIGURATION).exists():
         files[_CONFIGURATION] = format_configuration(plan.options.output.output)
     else:
-        note(f"{_CONFIGURATION} is not needed: pyproject.toml has [tool.lockml]")
+        note(f"{_CONFIGURATION} not needed: pyproject.toml has [tool.lockml]")
     if settings.ci:
         lock = () if plan.image.lock == "pylock.toml" else ("--lock", plan.image.lock)
         files[_WORKFLOW] = format_workflow(own_installation(), plan.compile_words, plan.image.name or "app", lock)
@@ -224,39 +232,39 @@ def _first_files(plan: _Plan, settings: _Settings) -> dict[str, str]:
 
 
 def _lock(plan: _Plan) -> tuple[str, ...]:
-    """Write the lock and its requirements file where they are not there; return what was written.
+    """Write the lock and its requirements file unless they exist; return what was written.
 
-    Raises LockmlError, whose hint has the next command too.
+    Raises LockmlError, whose hint includes the next command.
     """
     output = plan.options.output
     if plan.lock is not None:
-        note(f"{output.lock} stays: it is there")
+        note(f"kept {output.lock}: it exists")
         return _write_missing(requirement_files(plan.lock, output.output))
     note(f"Locking for {shlex.join(target_words(plan.target.options))}: {plan.target.reason}")
     if plan.options.policy.prefer:
-        note(f"Pins of {', '.join(plan.options.policy.prefer)} are kept where they fit")
+        note(f"Keeping pins of {', '.join(plan.options.policy.prefer)} that fit")
     try:
         compile_files(plan.options)
     except LockmlError as error:
-        then = f"once that is solved, run `{plan.compile_command}`, and `lockml init` for the files that are missing"
+        then = f"when that is fixed, run `{plan.compile_command}`, then `lockml init` for the missing files"
         error.hint = f"{error.hint}; {then}" if error.hint else then
         raise
     return (output.lock, output.output)
 
 
 def _image_files(plan: _Plan) -> Mapping[str, str]:
-    """Return the Docker files that are not there yet; where there is a Dockerfile, no image is asked for."""
+    """Return the missing Docker files; if there is a Dockerfile, no image is looked up."""
     if not Path(_DOCKERFILE).exists():
         return {name: text for name, text in image_files(plan.image).items() if name != _IGNORE}
     command = shlex.join(["lockml", "dockerfile", "init", *requirements_words(plan.image)])
-    shown = "" if _is_own(_DOCKERFILE) else f", and `{command}` shows how one for this lock differs"
-    note(f"{_DOCKERFILE} stays: it is there{shown}")
+    shown = "" if _is_own(_DOCKERFILE) else f"; `{command}` shows how one for this lock differs"
+    note(f"kept {_DOCKERFILE}: it exists{shown}")
     target = chosen_target(read_lock(plan.image.lock), None, plan.image.lock)
     return compose_file(target, plan.image)
 
 
 def _image_command(plan: _Plan) -> str:
-    """Return the command that makes the Docker files of a lock that is to come, or looks at the Dockerfile here."""
+    """Return the command that makes the Docker files for a later lock, or that lints the existing Dockerfile."""
     if Path(_DOCKERFILE).exists():
         return "lockml dockerfile lint"
     base = () if plan.target.base is None else ("--base-image", plan.target.base)
@@ -268,7 +276,7 @@ def _is_own(dockerfile: str) -> bool:
 
 
 def _write_missing(files: Mapping[str, str]) -> tuple[str, ...]:
-    """Write those of *files* that are not there, all or none, say why the others stay, and return what was written."""
+    """Write the missing *files*, all or none, say why the others stay, and return what was written."""
     missing = {name: text for name, text in files.items() if not os.path.lexists(name)}
     for name in missing:
         try:
@@ -280,7 +288,7 @@ def _write_missing(files: Mapping[str, str]) -> tuple[str, ...]:
         if name in missing:
             note(f"{name} (written)")
             continue
-        note(f"{name} stays: it is there{'' if _same(name, text) else ', and differs'}")
+        note(f"kept {name}: it exists{'' if _same(name, text) else ' and differs'}")
         for line in _difference(name, text):
             click.echo(escape(redact(line)))
     return tuple(missing)
@@ -291,8 +299,8 @@ def _same(name: str, text: str) -> bool:
 
 
 def _difference(name: str, text: str) -> Iterator[str]:
-    """Yield how the file *name* differs from *text*, nothing where that is long."""
-    if not Path(name).is_file() or name in (_CONFIGURATION, *COMPOSE_FILES):  # they are of your own making
+    """Yield the diff of the file *name* and *text*, nothing if it is long."""
+    if not Path(name).is_file() or name in (_CONFIGURATION, *COMPOSE_FILES):  # they are your own
         return
     found = read_file(name).decode("utf-8", "replace").splitlines()
     lines = list(difflib.unified_diff(found, text.splitlines(), name, f"{name} (init)", n=0, lineterm=""))
@@ -302,8 +310,8 @@ def _difference(name: str, text: str) -> Iterator[str]:
 
 def _tell_copied(plan: _Plan) -> None:
     copied, output = plan.source.copied, plan.options.output.output
-    note(f"{copied} stays, as it holds what you ask for, and {plan.source.files[0]} is its copy: edit that from now on")
-    note(f"{output} is what an image installs")
+    note(f"{copied} has your requirements, so it stays; edit its copy {plan.source.files[0]} from now on")
+    note(f"{output} is the file that an image installs")
     text = plan.source.written or ""
     if redact(text) != text:
-        warn(f"{copied} and its copy hold the login of a URL, as will images that copy this folder: use netrc")
+        warn(f"{copied} and its copy contain credentials in a URL, as will images that copy this folder: use netrc")

@@ -1,4 +1,4 @@
-"""What an installer noted of how lockml itself was installed, in; what pip takes to install it again, out (PEP 610)."""
+"""How this lockml was installed (PEP 610), and what pip needs to install it again."""
 
 import json
 import shlex
@@ -13,21 +13,21 @@ from lockml import __version__
 __all__ = ["VARIABLE", "Installation", "own_installation", "parse_installation"]
 
 VARIABLE: Final = "LOCKML"
-"""The variable that says where pip finds lockml, on machines that cannot find it where this one did."""
+"""The variable for where pip finds lockml, on machines that cannot use the source of this one."""
 
-_DIRECT_URL: Final = "direct_url.json"  # PEP 610: there unless it was installed from an index
+_DIRECT_URL: Final = "direct_url.json"  # PEP 610: it exists unless lockml was installed from an index
 _UNSET: Final = f"set {VARIABLE} to where pip finds lockml, as git+https://HOST/OWNER/lockml@COMMIT"
 
 
 class Installation(Struct, frozen=True, kw_only=True):
-    """The *version* of lockml, and the *address* it was installed from, None where that was an index."""
+    """The *version* of lockml, and the *address* it was installed from, None for an index."""
 
     version: str
     address: str | None = None
 
     @property
     def portable(self) -> bool:
-        """Whether another machine can install it from there too."""
+        """Whether another machine can install it from there."""
         return self.address is None or "file://" not in self.address
 
     def requirement(self, extra: str = "") -> str:
@@ -36,14 +36,14 @@ class Installation(Struct, frozen=True, kw_only=True):
         return f"{name}=={self.version}" if self.address is None else f"{name} @ {self.address}"
 
     def shell_word(self, extra: str = "") -> str:
-        """Return what a shell of any machine hands to ``pip install``; what this machine alone has is in a variable."""
+        """Return the argument of ``pip install`` for a shell on any machine; a source of this machine is a variable."""
         if self.portable:
             return shlex.quote(self.requirement(extra))
         return f'"{_name(extra)} @ ${{{VARIABLE}:?{_UNSET}}}"'
 
 
 def parse_installation(version: str, direct_url: str | None) -> Installation:
-    """Return how the lockml of that *version* was installed; *direct_url* is what direct_url.json says."""
+    """Return how the lockml of that *version* was installed; *direct_url* is the content of direct_url.json."""
     try:
         document = json.loads(direct_url) if direct_url is not None else None
     except ValueError:
@@ -56,7 +56,7 @@ def parse_installation(version: str, direct_url: str | None) -> Installation:
 def _address(url: str, document: Mapping[str, object]) -> str:
     vcs, archive = document.get("vcs_info"), document.get("archive_info")
     if isinstance(vcs, Mapping):
-        url = url.replace("file:///", "file://localhost/", 1)  # PEP 508 takes no git+file: without a host
+        url = url.replace("file:///", "file://localhost/", 1)  # PEP 508 does not allow git+file: without a host
         return f"{vcs.get('vcs', 'git')}+{url}@{vcs.get('commit_id', 'HEAD')}"
     hashes = archive.get("hashes") if isinstance(archive, Mapping) else None
     sha256 = hashes.get("sha256") if isinstance(hashes, Mapping) else None
@@ -68,7 +68,7 @@ def _name(extra: str) -> str:
 
 
 def own_installation() -> Installation:
-    """Return how the lockml that runs was installed."""
+    """Return how the running lockml was installed."""
     try:
         noted = distribution("lockml").read_text(_DIRECT_URL)
     except PackageNotFoundError:

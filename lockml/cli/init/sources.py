@@ -1,4 +1,4 @@
-"""The files of this folder in; the one that says what is asked for, and the file to lock it in, out."""
+"""Find the requirements of this folder, and the requirements file to write."""
 
 import tomllib
 from collections.abc import Mapping
@@ -20,16 +20,16 @@ _RANGES: Final = "requirements.txt"
 _PROJECT: Final = "pyproject.toml"
 _CONDA: Final = ("environment.yml", "environment.yaml")
 _STARTER: Final = """\
-# What this project needs, one requirement a line, as ranges: `lockml compile` pins them.
+# What this project needs: one range per line. `lockml compile` pins them.
 # numpy>=1.26,<3
 # requests>=2.31
 """
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """The *files* to compile; *written* is the text to write to the first of them, None where it is there.
+    """The *files* to compile; *written* is the text to write to the first of them, None if it exists.
 
-    *copied* is the file that the text is of, "" for none. Nothing is asked for yet where it is *empty*.
+    *copied* is the file that the text comes from, "" for none. If *empty*, there are no requirements yet.
     """
 
     files: tuple[str, ...]
@@ -39,10 +39,10 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 def find_source(lock: Lock | None, name: str) -> Source:
-    """Return what *lock*, which is in the file *name*, was made of, else what this folder asks for; raises InputError.
+    """Return the inputs of *lock*, in the file *name*, else the requirements of this folder; raises InputError.
 
-    That is requirements.in, a pyproject.toml with dependencies, requirements.txt, environment.yml, any project of a
-    pyproject.toml, in this order, and otherwise a new requirements.in.
+    These are requirements.in, a pyproject.toml with dependencies, requirements.txt, environment.yml or any project of a
+    pyproject.toml, in this order, else a new requirements.in.
     """
     if lock is not None:
         return Source(files=_compiled_files(lock, name))
@@ -61,16 +61,16 @@ def find_source(lock: Lock | None, name: str) -> Source:
 
 
 def find_output(wanted: str, locked: bool) -> str:
-    """Return the requirements file to write, *wanted* or one beside it: what somebody else wrote stays.
+    """Return the requirements file to write, *wanted* or one beside it: a file that lockml did not write stays.
 
-    *locked* says that there is a lock, whose file it may be. Raises InputError.
+    *locked* says that there is a lock, which the file may belong to. Raises InputError.
     """
     beside = Path(wanted).with_name(f"{Path(wanted).stem}-locked{Path(wanted).suffix}")
     for name in (wanted, str(beside)):
         if not Path(name).exists() or (locked and _is_own(name)):
             return name
     hint = f"move one of them away: mv {wanted} old-{wanted}"
-    raise InputError(str(beside), f"is there, and so is {wanted}: neither may be written over", hint=hint)
+    raise InputError(str(beside), f"exists, and so does {wanted}: lockml overwrites neither", hint=hint)
 
 
 def _compiled_files(lock: Lock, name: str) -> tuple[str, ...]:
@@ -78,17 +78,17 @@ def _compiled_files(lock: Lock, name: str) -> tuple[str, ...]:
     words = lock.made_with.command[2:]
     files = words[: next((place for place, word in enumerate(words) if word.startswith("-")), len(words))]
     if not files:
-        hint = f"`lockml adopt {name}` makes one of it, or move it away"
-        raise InputError(name, "is no lock that `lockml compile` wrote", hint=hint)
+        hint = f"run `lockml adopt {name}` to make one from it, or move it away"
+        raise InputError(name, "is not a lock that `lockml compile` wrote", hint=hint)
     return files
 
 
 def _copied() -> Source:
-    """Return requirements.txt as what is asked for, to be copied: it has the name of the file that is installed."""
+    """Return requirements.txt as the requirements, to be copied: it has the name of the file to install."""
     text = _text(_RANGES)
     if text.startswith(HEADER):
-        hint = f"bring back the lock, or begin with these pins: mv {_RANGES} {_INPUT}"
-        raise InputError(_RANGES, "was written by lockml, and its lock and its inputs are not here", hint=hint)
+        hint = f"restore the lock, or start with these pins: mv {_RANGES} {_INPUT}"
+        raise InputError(_RANGES, "was written by lockml, but its lock and its inputs are missing", hint=hint)
     return Source(files=(_INPUT,), written=text, copied=_RANGES, empty=not list(logical_lines(text, {})))
 
 
@@ -104,7 +104,7 @@ def _is_own(name: str) -> bool:
 
 
 def _project() -> Mapping[str, object]:
-    """Return the table ``[project]`` of pyproject.toml, {} where there is none; raises InputError."""
+    """Return the table ``[project]`` of pyproject.toml, {} if there is none; raises InputError."""
     if not Path(_PROJECT).is_file():
         return {}
     try:

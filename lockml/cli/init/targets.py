@@ -1,4 +1,4 @@
-"""The options and the Dockerfile of this folder in; what to lock for out, which is a container and not this machine."""
+"""Choose the target for a folder from options and its Dockerfile: a container, not this machine."""
 
 import platform
 import sys
@@ -25,9 +25,9 @@ _ALPINE: Final = "alpine"
 
 
 class ChosenTarget(NamedTuple):
-    """The options of ``compile`` that name the target, the image that it is of, and the *reason* for both.
+    """The options of ``compile`` that name the target, its image, and the *reason* for both.
 
-    *base* is a reference, ``[image:|registry:]REF``, None where none is known that FROM takes.
+    *base* is a reference, ``[image:|registry:]REF``, None if none is known that FROM accepts.
     """
 
     options: TargetOptions
@@ -36,9 +36,9 @@ class ChosenTarget(NamedTuple):
 
 
 def choose_target(options: TargetOptions, origin: str, dockerfile: str) -> ChosenTarget:
-    """Return what *options* name, by their *origin*, else the base image of the *dockerfile*, else a usual container.
+    """Return the target of *options* with their *origin*, else the base image of the *dockerfile*, else the default.
 
-    No registry is asked, as images are large, unless ``registry:REF`` is given.
+    No registry is contacted, because images are large, unless ``registry:REF`` is given.
     """
     if options.base_image is not None and not _names_kind(options.base_image):
         return _of_reference(options.base_image, options, origin)
@@ -48,12 +48,12 @@ def choose_target(options: TargetOptions, origin: str, dockerfile: str) -> Chose
         return ChosenTarget(_completed(options), None, origin)
     reference = dockerfile_base(dockerfile)
     if reference is not None:
-        return _of_reference(reference, options, f"{dockerfile} begins with {reference}")
-    return ChosenTarget(_completed(options), None, "the usual image of this Python; see --python and --base-image")
+        return _of_reference(reference, options, f"FROM in {dockerfile} is {reference}")
+    return ChosenTarget(_completed(options), None, "the official image of this Python; see --python and --base-image")
 
 
 def dockerfile_base(name: str) -> str | None:
-    """Return the image that the last stage of the Dockerfile *name* begins with, None where none is known."""
+    """Return the image of the last stage of the Dockerfile *name*, None if unknown."""
     if not Path(name).is_file():
         return None
     stages = build_stages(parse_dockerfile(decode(read_file(name), name)))
@@ -64,7 +64,7 @@ def dockerfile_base(name: str) -> str | None:
 
 
 def target_words(options: TargetOptions) -> list[str]:
-    """Return *options* as words of a command."""
+    """Return *options* as arguments of a command."""
     values = {
         "--base-image": options.base_image,
         "--python": options.python,
@@ -77,25 +77,25 @@ def target_words(options: TargetOptions) -> list[str]:
 
 
 def _of_reference(reference: str, given: TargetOptions, origin: str) -> ChosenTarget:
-    """Return the target of an image: as the engine has it, else as the name of an official image of Python says."""
+    """Return the target of an image: from the engine, else from the name of an official Python image."""
     if _engine_has(reference):
         options = given._replace(base_image=f"image:{reference}")
-        return ChosenTarget(options, options.base_image, f"{origin}, and the engine has it")
+        return ChosenTarget(options, options.base_image, f"{origin}, read from the engine")
     image = parse_image(reference)
     python = python_of(image)
     if image.repository == _PYTHON_IMAGE and python is not None:
         options = given._replace(base_image=None, python=given.python or python)
         musl = _ALPINE in image.tag
         libc = "musl-1.2" if musl else next((f"glibc-{v}" for name, v in _LIBCS if name in image.tag), _USUAL_LIBC)
-        return ChosenTarget(_completed(options, libc), reference, f"{origin}, whose name says so")
-    if given.base_image is not None:  # `compile` says what is wrong with it
+        return ChosenTarget(_completed(options, libc), reference, f"{origin}, by its name")
+    if given.base_image is not None:  # `compile` reports what is wrong with it
         return ChosenTarget(given._replace(base_image=f"image:{reference}"), reference, origin)
-    reason = f"{origin}, which the engine does not have: pull it and begin again, or name --python and --libc"
+    reason = f"{origin}, which the engine does not have: pull it and run again, or name --python and --libc"
     return ChosenTarget(_completed(given), reference, reason)
 
 
 def _completed(options: TargetOptions, libc: str = _USUAL_LIBC) -> TargetOptions:
-    """Return *options* with what they leave open: this Python without its patch release, on Linux."""
+    """Return *options* with defaults: this Python without its patch release, on Linux."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     system = options.platform or _platform()
     return options._replace(
@@ -114,7 +114,7 @@ def _platform() -> str:
 
 
 def _from_reference(base_image: str | None) -> str | None:
-    """Return *base_image* where FROM can name it: an archive is none."""
+    """Return *base_image* if FROM can name it, as it cannot name an archive."""
     return base_image if base_image is not None and base_image.startswith(("image:", "registry:")) else None
 
 

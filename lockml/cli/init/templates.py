@@ -1,7 +1,4 @@
-"""The names of what this folder locks and builds in; the texts of a lockml.toml and of a CI job out.
-
-Workflow syntax for GitHub Actions.
-"""
+"""The texts of a lockml.toml and of a CI job, in the workflow syntax of GitHub Actions."""
 
 import json
 import shlex
@@ -16,7 +13,7 @@ __all__ = ["format_configuration", "format_workflow"]
 _CONFIGURATION: Final = Path(__file__).with_name("lockml.toml")
 _USUAL_OUTPUT: Final = '# [compile]\n# output = "requirements.txt"    #'
 _WORKFLOW: Final = """\
-# Written by `lockml init`: the lock serves its inputs, and the image is what was locked.
+# Written by `lockml init`: check that the lock is up to date, and that the image matches it.
 name: lockml
 on:
   push:
@@ -35,25 +32,25 @@ jobs:
       - name: Install lockml
 {environment}        run: |
           {install}
-      - name: Hold the lock against what is asked for
+      - name: Check the lock against its inputs
         run: |
           {compile}
       - name: Build the image
         run: |
           {build}
-      - name: Hold the image against the lock
+      - name: Check the image against the lock
         run: |
           {check}
 """
 _ENVIRONMENT: Final = f"""\
         env:
-          # git+https://HOST/OWNER/lockml@COMMIT, or the https address of a wheel: a variable of the repository
+          # a variable of the repository: git+https://HOST/OWNER/lockml@COMMIT, or the https URL of a wheel
           {VARIABLE}: ${{{{ vars.{VARIABLE} }}}}
 """
 
 
 def format_configuration(output: str) -> str:
-    """Return the text of a lockml.toml: comments, and the *output* of compile where it is not the usual one."""
+    """Return the text of a lockml.toml: comments, and the *output* of compile if it is not the default."""
     text = _CONFIGURATION.read_text("utf-8")
     changed = f"[compile]\noutput = {json.dumps(output)}  #"
     return text if output == "requirements.txt" else text.replace(_USUAL_OUTPUT, changed)
@@ -62,8 +59,8 @@ def format_configuration(output: str) -> str:
 def format_workflow(installation: Installation, compiled: Sequence[str], image: str, lock: Sequence[str]) -> str:
     """Return the text of a workflow that checks the lock, builds the *image* and checks that.
 
-    *compiled* are the words of ``lockml compile`` behind the command, *lock* those of ``lockml check`` that name it. A
-    lockml that was installed from this machine is asked for from where a variable of the repository says.
+    *compiled* are the arguments of ``lockml compile``, *lock* those of ``lockml check`` that name the lock. If lockml
+    was installed from this machine, a variable of the repository says where to install it from.
     """
     return _WORKFLOW.format(
         environment="" if installation.portable else _ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""``lockml diff``: two locks, two subjects, or one of each in; what changed out."""
+"""``lockml diff``: compare two locks, two subjects, or a subject with a lock."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 
 def _complete(context: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Propose KIND:NAME, and files; a bare name is one of these."""
+    """Propose KIND:NAME and files; a bare name is a file."""
     named = [
         each for each in complete_subjects(context, param, incomplete) if ":" in each.value or each.type != "plain"
     ]
@@ -35,22 +35,33 @@ def _complete(context: click.Context, param: click.Parameter, incomplete: str) -
 
 @declare(
     "diff",
-    short_help="Tell what changed between two locks, two images, or a container and its image.",
+    short_help="Compare two locks, two images, or a container with its image.",
     examples=(
-        ("lockml diff HEAD~1:pylock.toml", "What changed in the lock since the last commit."),
-        ("lockml diff image:train:6 image:train:7", "By name, by bytes and by file, with the layers."),
-        ("lockml diff image:train:7 container:trainer", "What a container changed of its image."),
+        ("lockml diff HEAD~1:pylock.toml", "Show changes in the lock since the last commit."),
+        ("lockml diff image:train:6 image:train:7", "Compare two images by name, by bytes and by file."),
+        ("lockml diff image:train:7 container:trainer", "Show what a container changed in its image."),
     ),
 )
 @click.argument("before", metavar="BEFORE", shell_complete=_complete)
 @click.argument("after", metavar="[AFTER]", default="pylock.toml", shell_complete=_complete)
 @choice_options
-@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in both.")
-@option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
+@option(
+    "--environment",
+    metavar="PREFIX",
+    show_default="that of its python command",
+    help="Python environment to use in both.",
+)
+@option(
+    "--platform",
+    metavar="OS/ARCH",
+    default="linux/amd64",
+    show_default=True,
+    help="Which image of a multi-platform one to use.",
+)
 @option(
     "--level",
     type=click.Choice(LEVELS),
-    show_default="files; beside a lock as in check",
+    show_default="files; with a lock as in check",
     help="names: versions and sources.  artifacts: also RECORDs.  files: also every byte.",
 )
 @option(
@@ -59,17 +70,18 @@ def _complete(context: click.Context, param: click.Parameter, incomplete: str) -
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
-    help="How to tell.",
+    help="Output format.",
 )
-@option("--full", is_flag=True, help="List every file, not a few of each package.")
-@option("--exit-code", is_flag=True, help="Exit 1 where they differ.")
-@option("--cache/--no-cache", default=True, show_default=True, help="Keep layers and what an image's files hash to.")
+@option("--full", is_flag=True, help="List every file instead of a few per package.")
+@option("--exit-code", is_flag=True, help="Exit 1 if they differ.")
+@option("--cache/--no-cache", default=True, show_default=True, help="Cache layers and the hashes of image files.")
 @cache_folder_option
 def command(**given: Any) -> int:
-    """Tell what changed from BEFORE to AFTER: locks, or subjects as KIND:NAME, such as image:REF or container:NAME.
+    """Show what changed from BEFORE to AFTER: locks, or subjects as KIND:NAME, such as image:REF or container:NAME.
 
-    A lock is a file, or REVISION:FILE of git, as HEAD~1:pylock.toml. A subject beside a lock is checked against it.
-    Exit codes: 0 compared, 1 different (with --exit-code), 2 wrong usage or input, 4 not reachable or incomplete.
+    A lock is a file, or REVISION:FILE of git, such as HEAD~1:pylock.toml. A subject is compared with a lock as
+    `lockml check` does. Exit codes: 0 compared, 1 different (with --exit-code), 2 wrong usage or input, 4 unreachable
+    or incomplete.
     """
     before, after, form = given["before"], given["after"], given["form"]
     difference = _compared(before, after, take_choice(given), given)
@@ -86,7 +98,10 @@ def _compared(before: str, after: str, choice: Choice, given: dict[str, Any]) ->
     level: Level | None = given["level"]
     if not any(subjects):
         if level not in (None, "names"):
-            raise InputError(f"--level {level}", "two locks are compared by name, and by the hashes of their files")
+            raise InputError(
+                f"--level {level}",
+                "cannot be used with two locks, which are compared by name and by the hashes of their files",
+            )
         return _locks(before, after, choice)
     cache_dir: Path = given["cache_dir"]
     settings = DiffSettings(
@@ -103,7 +118,7 @@ def _compared(before: str, after: str, choice: Choice, given: dict[str, Any]) ->
     lock_first = subjects[1]
     subject, lock = (after, before) if lock_first else (before, after)
     if lock != "-" and not names_revision(lock) and not os.path.exists(lock):  # noqa: PTH110 - a Path raises for a long name
-        raise InputError(lock, "no such file", hint=f"a lock is a file; a container is container:{lock}")
+        raise InputError(lock, "no such file", hint=f"for a container, write container:{lock}")
     return compare_with_lock(subject, lock, settings, lock_first=lock_first)
 
 
@@ -111,7 +126,7 @@ def _locks(old: str, new: str, choice: Choice) -> Difference:
     hint = "a lock is a file; a subject is KIND:NAME, such as image:train:7 or container:trainer"
     locks = [(name, read_lock(name, hint=hint)) for name in (old, new)]
     if choice != Choice() and not any(lock.format for _, lock in locks):
-        raise InputError(new, "has the extras and groups that it was compiled with", hint="compare it without options")
+        raise InputError(new, "has the extras and groups that it was compiled with", hint="remove these options")
     before, after = (with_choice(lock, choice, name) if lock.format else lock for name, lock in locks)
     changes = compare_locks(before, after)
     return Difference(

@@ -1,4 +1,4 @@
-"""``lockml inventory``: a subject in; what is installed in it out."""
+"""``lockml inventory``: list what is installed in a subject."""
 
 import sys
 from collections.abc import Callable
@@ -67,23 +67,29 @@ _FORMATTERS: Final[dict[str, Callable[[Inventory], str]]] = {
 
 @declare(
     "inventory",
-    short_help="Tell what is installed in a container, an image or a folder.",
+    short_help="List what is installed in a container, image or folder.",
     examples=(
-        ("lockml inventory container:trainer", "What is installed in a running container."),
-        ("lockml inventory image:train:7 --format cyclonedx", "A bill of materials of an image, without a lock."),
+        ("lockml inventory container:trainer", "List what is installed in a running container."),
+        ("lockml inventory image:train:7 --format cyclonedx", "Make a bill of materials of an image."),
     ),
 )
 @click.argument("subject", metavar="KIND:NAME", shell_complete=complete_subjects)
-@option("--environment", metavar="PREFIX", show_default="that of its python", help="The Python environment in it.")
-@option("--platform", metavar="OS/ARCH", default="linux/amd64", show_default=True, help="Which of several images.")
+@option("--environment", metavar="PREFIX", show_default="that of its python command", help="Python environment to use.")
 @option(
-    "--format", "form", type=click.Choice(tuple(_FORMATTERS)), default="text", show_default=True, help="How to tell."
+    "--platform",
+    metavar="OS/ARCH",
+    default="linux/amd64",
+    show_default=True,
+    help="Which image of a multi-platform one to use.",
+)
+@option(
+    "--format", "form", type=click.Choice(tuple(_FORMATTERS)), default="text", show_default=True, help="Output format."
 )
 def command(subject: str, environment: str | None, platform: str, form: str) -> int:
-    """Tell what is installed, where, by whom and from where; nothing of the subject is run.
+    """List the installed packages with their place, installer and source, without running anything in the subject.
 
-    KIND is container, image, registry, archive, oci, compose, path or pid, as the options of `lockml check`.
-    Exit codes: 0 told, 2 wrong usage or input, 4 not reachable or incomplete.
+    KIND is container, image, registry, archive, oci, compose, path or pid, like the options of `lockml check`.
+    Exit codes: 0 success, 2 wrong usage or input, 4 unreachable or incomplete.
     """
     asked = parse_subject(subject)
     with (

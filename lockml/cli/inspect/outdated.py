@@ -1,4 +1,4 @@
-"""``lockml outdated``: a lock and its indexes in; which pins have newer releases out."""
+"""``lockml outdated``: list the pins of a lock that have newer releases."""
 
 import json
 import os
@@ -31,36 +31,35 @@ __all__ = ["command"]
 
 @declare(
     "outdated",
-    short_help="Tell which pins have newer releases.",
+    short_help="List pins with newer releases.",
     examples=(
-        ("lockml outdated", "Which pins have newer releases."),
-        ("lockml outdated --exit-code", "Exit 1 where there is one, for a scheduled job."),
+        ("lockml outdated", "List pins with newer releases."),
+        ("lockml outdated --exit-code", "Exit 1 if there is one, for a scheduled job."),
     ),
 )
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
-@option("--target", metavar="TARGET", show_default="this machine", help="Where a lock of another tool is for.")
-@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index.")
+@option("--target", metavar="TARGET", show_default="this machine", help="Target of a lock of another tool.")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="Package index.")
 @option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
-    help="How to tell.",
+    help="Output format.",
 )
-@option("--exit-code", is_flag=True, help="Exit 1 where a package is outdated.")
+@option("--exit-code", is_flag=True, help="Exit 1 if a package is outdated.")
 @insecure_host_option
-@option("--offline", is_flag=True, help="Use nothing but the cache.")
+@option("--offline", is_flag=True, help="Use only the cache; make no network requests.")
 @cache_option
 def command(lock: str, index_url: str | None, form: str, **given: Any) -> int:
-    """Tell which packages of the lock have a newer release that its target can install, and what holds them back.
+    """List packages of the lock with a newer release that its target can install, and what holds them back.
 
-    The indexes and the policy are those of the lock, so that what is younger than its --exclude-newer does not count.
-    A lock of
-    another tool is looked at for this machine, or for --target, at its own indexes.
+    The indexes and the policy are those of the lock: files newer than its --exclude-newer do not count. A lock of
+    another tool is examined for this machine, or for --target, with its own indexes.
 
-    Exit codes: 0 told, 1 some are outdated (with --exit-code), 2 wrong usage or input, 4 not reachable.
+    Exit codes: 0 success, 1 packages are outdated (with --exit-code), 2 wrong usage or input, 4 unreachable.
     """
     locked = read_lock(lock, take_choice(given))
     if locked.format or given["target"]:
@@ -92,13 +91,13 @@ def _target_options(given: Mapping[str, Any]) -> TargetOptions:
 def _tell(found: Sequence[Outdated], lock: Lock) -> None:
     if not found:
         count = len(chosen_packages(lock))
-        note(f"None of the {count} locked packages has a newer release that its target can install")
+        note(f"All {count} locked packages are the newest release that the target can install")
         return
     rows = [("package", "locked", "newest", "held back by")]
     again = "lock it again" if lock.format else "try compile --upgrade-package"
     bases = " or ".join(base.path for base in lock.bases)
     unknown = (
-        f"nothing known: {again}" if not bases else f"perhaps {bases}: upgrade it there if it is of it, else {again}"
+        f"nothing known: {again}" if not bases else f"perhaps {bases}: upgrade it there if that pins it, else {again}"
     )
     rows += [(each.name, str(each.locked), str(each.newest), "; ".join(each.held_by) or unknown) for each in found]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -1,4 +1,4 @@
-"""Two subjects, or a subject and a lock, as the user names them in; their difference out."""
+"""Compare two subjects, or a subject and a lock, that the user names."""
 
 import gc
 import os
@@ -30,7 +30,7 @@ __all__ = ["DiffSettings", "compare_named", "compare_with_lock", "names_subject"
 
 
 class DiffSettings(Struct, frozen=True, kw_only=True):
-    """The options of one run beside what is compared, as given."""
+    """The options of a run, without what is compared."""
 
     level: Level | None
     environment: str | None
@@ -42,7 +42,7 @@ class DiffSettings(Struct, frozen=True, kw_only=True):
 
 
 def names_subject(text: str) -> bool:
-    """Say whether *text* is ``KIND:NAME`` or a folder, and no lock."""
+    """Say whether *text* is ``KIND:NAME`` or a folder rather than a lock."""
     if os.path.isfile(text):  # noqa: PTH113 - a Path raises for a long name
         return False
     return (text.partition(":")[0] in KINDS and ":" in text) or ("/" in text and os.path.isdir(text))  # noqa: PTH112
@@ -50,7 +50,7 @@ def names_subject(text: str) -> bool:
 
 def compare_named(before: str, after: str, settings: DiffSettings) -> Difference:
     """Return how the subject *after* differs from *before*; raises InputError, UnreachableError."""
-    gc.disable()  # nothing here makes circles, as in check
+    gc.disable()  # makes no garbage cycles, as in check
     with ExitStack() as stack:
         level = settings.level or "files"
         progress = stack.enter_context(progress_line())
@@ -58,9 +58,7 @@ def compare_named(before: str, after: str, settings: DiffSettings) -> Difference
         (one, opened), (other, others) = found
         if opened is None or others is None:
             if settings.level in ("artifacts", "files"):
-                raise InputError(
-                    f"--level {level}", "a list of packages proves no bytes", hint="compare by --level names"
-                )
+                raise InputError(f"--level {level}", "a list of packages cannot prove bytes", hint="use --level names")
             return compare_subjects(one, other, level="names")
         alike = SharedLayers(opened, others)
         progress(Step(doing="Comparing", subject=f"{before} and {after}"))
@@ -70,7 +68,7 @@ def compare_named(before: str, after: str, settings: DiffSettings) -> Difference
 def _opened(
     text: str, settings: DiffSettings, level: Level, stack: ExitStack, progress: Progress
 ) -> tuple[Compared, OpenedSubject | None]:
-    """Return a subject with its inventory; a list of packages has no files, and is not opened."""
+    """Return a subject with its inventory; a list of packages has no files and is not opened."""
     named = parse_subject(text, lists=True)
     if named.kind == "freeze":
         inventory = parse_frozen(read_file(named.name), named.name)
@@ -86,7 +84,7 @@ def _opened(
 
 
 def compare_with_lock(subject: str, lock: str, settings: DiffSettings, *, lock_first: bool) -> Difference:
-    """Return how *subject* and the file *lock* differ, by a check; raises InputError, UnreachableError, LockError."""
+    """Return how *subject* and the file *lock* differ in a check; raises InputError, UnreachableError, LockError."""
     asked = SubjectOptions(environment=settings.environment).with_subject(subject)
     check = CheckSettings(
         lock=(lock,),
@@ -98,6 +96,6 @@ def compare_with_lock(subject: str, lock: str, settings: DiffSettings, *, lock_f
     reports = find_drift(asked, check)
     if len(reports) > 1:
         hint = "name one service: compose:FILE:SERVICE"
-        raise InputError(subject, f"has {len(reports)} services, and diff compares one", hint=hint)
+        raise InputError(subject, f"has {len(reports)} services, but diff compares one", hint=hint)
     found = difference_of(reports[0])
     return found if lock_first else reversed_difference(found)

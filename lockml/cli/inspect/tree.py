@@ -1,4 +1,4 @@
-"""``lockml tree``: a lock in, the tree of its packages out."""
+"""``lockml tree``: print the dependency tree of a lock."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ __all__ = ["command"]
 
 @declare(
     "tree",
-    short_help="Show what needs what.",
+    short_help="Show the packages of a lock as a tree.",
     examples=(
-        ("lockml tree --depth 1", "Your requirements, and what they need themselves."),
-        ("lockml tree numpy --reverse", "Who needs numpy, and who needs those."),
-        ("lockml tree --lock poetry.lock --group train", "Of another lock, with a group."),
+        ("lockml tree --depth 1", "Show your requirements and their direct dependencies."),
+        ("lockml tree numpy --reverse", "Show what needs numpy."),
+        ("lockml tree --lock poetry.lock --group train", "Show another lock, with a group."),
     ),
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_packages)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
-@option("--depth", type=click.IntRange(min=0), show_default="all", help="How many steps to follow.")
-@option("--reverse", is_flag=True, help="Show who needs each package, and who needs those.")
+@option("--depth", type=click.IntRange(min=0), show_default="all", help="How many levels to show.")
+@option("--reverse", is_flag=True, help="Show what needs each package.")
 def command(lock: str, names: tuple[str, ...], **given: Any) -> int:
-    """Show the packages of the lock as a tree, your requirements on top; (*) marks what was opened further up.
+    """Show the packages of the lock as a tree, with your requirements on top; (*) marks subtrees shown above.
 
-    With names, the trees of those.
+    With NAMES, show only the trees of those.
     """
     graph = LockGraph(read_lock(lock, take_choice(given)))
     wanted = parse_names(names, graph, lock)

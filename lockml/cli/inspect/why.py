@@ -1,4 +1,4 @@
-"""``lockml why``: a lock and projects in; the chains that lead to them out."""
+"""``lockml why``: show the requirements that lead to a package."""
 
 from typing import Any
 
@@ -18,22 +18,22 @@ __all__ = ["command"]
 
 @declare(
     "why",
-    short_help="Tell who needs a package.",
+    short_help="Show which requirements lead to a package.",
     examples=(
-        ("lockml why urllib3 certifi", "Who needs them."),
-        ("lockml why numpy --lock uv.lock --extra gpu", "In the lock of another tool."),
+        ("lockml why urllib3 certifi", "Show what needs these packages."),
+        ("lockml why numpy --lock uv.lock --extra gpu", "Use the lock of another tool."),
     ),
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_packages)
 @option("--lock", default="pylock.toml", show_default=True, help=LOCK_HELP)
 @choice_options
 def command(names: tuple[str, ...], lock: str, **given: Any) -> int:
-    """Tell which of your requirements lead to each package NAME, by their shortest chains."""
+    """Show the shortest chains from your requirements to each package NAME."""
     graph = LockGraph(read_lock(lock, take_choice(given)))
     for name in parse_names(names, graph, lock):
         click.echo(escape(f"{name} {graph.version(name)}"))
         for chain, asked in graph.chains(name):
             links = " <- ".join(f"{link} {graph.version(link)}" for link in reversed(chain))
             origins = ", ".join(f"{each.requirement} ({each.origin})" for each in asked)
-            click.echo(escape(redact(f"  {links} <- {origins or 'not asked for by anybody known'}")))
+            click.echo(escape(redact(f"  {links} <- {origins or 'no known requirement'}")))
     return 0

@@ -1,1 +1,1 @@
-"""What goes beside the program on a machine: completion of shells, and manual pages."""
+"""Shell completion and manual pages."""

@@ -1,8 +1,8 @@
-"""``lockml completion``: the name of a shell in, what makes it complete lockml's words out; and the answers to it.
+"""``lockml completion``: print the completion script of a shell, and answer it.
 
 The script of a shell (``completion.*`` beside this) runs lockml with the line up to the cursor in ``_LOCKML_LINE`` and
 gets a row for each word: its kind, the word and its help, with tabs between. The kinds are *plain*, *open* (no space
-after it), and *file* and *dir*, which the shell completes itself after as many characters as the row says.
+after it), and *file* and *dir*, which the shell completes after the number of characters in the row.
 """
 
 import os
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 __all__ = ["VARIABLE", "answer", "command"]
 
 VARIABLE: Final = "_LOCKML_COMPLETE"
-"""The variable by which a shell asks: it holds the name of the shell."""
+"""The variable that a shell sets to its name to ask for completions."""
 
-_SECONDS: Final = 3.0  # nobody waits longer for a word
-_SAFE: Final = re.compile(r"[\w.:/@+=,-]+", re.ASCII)  # no shell reads more than itself in it
+_SECONDS: Final = 3.0  # seconds; users do not wait longer for a word
+_SAFE: Final = re.compile(r"[\w.:/@+=,-]+", re.ASCII)  # characters without a meaning to any shell
 
 
 @declare(
     "completion",
-    short_help="Print what makes a shell complete lockml.",
+    short_help="Print the completion script of a shell.",
     examples=(
         (
             "lockml completion bash > ~/.local/share/bash-completion/completions/lockml",
-            "For bash, from the next shell on.",
+            "Install it for bash, from the next shell on.",
         ),
-        ("lockml completion zsh > ~/.zfunc/_lockml", "For zsh, with ~/.zfunc in its fpath."),
+        ("lockml completion zsh > ~/.zfunc/_lockml", "Install it for zsh, with ~/.zfunc in its fpath."),
     ),
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Print the script that makes SHELL complete commands, options, files, containers, images and locked packages."""
+    """Print the script for SHELL to complete commands, options, files, containers, images and locked packages."""
     click.echo((Path(__file__).parent / f"completion.{shell}").read_text("utf-8"), nl=False)
     return 0
 
 
 def answer(cli: click.Command, variables: Mapping[str, str]) -> None:
-    """Print the words that fit the line of *variables*: never an error, and never for long."""
+    """Print the words that complete the line in *variables*; be quick, and never print an error."""
     from threading import Timer
 
     late = Timer(_SECONDS, os._exit, (0,))
@@ -55,7 +55,7 @@ def answer(cli: click.Command, variables: Mapping[str, str]) -> None:
     late.start()
     try:
         rows = list(_rows(cli, variables.get("_LOCKML_LINE", ""), variables.get("_LOCKML_BREAKS", "")))
-    except (Exception, SystemExit):  # a shell in the midst of a line is no place for it
+    except (Exception, SystemExit):  # a shell in the middle of a line is no place for an error
         rows = []
     late.cancel()
     sys.stdout.write("".join(f"{row}\n" for row in rows))

@@ -1,4 +1,4 @@
-"""``lockml man``: the commands as click knows them in; a manual page (man(7)) for each out."""
+"""``lockml man``: write a manual page (man(7)) for each command."""
 
 import os
 import re
@@ -16,8 +16,8 @@ from lockml.common.errors import InputError
 __all__ = ["command", "manual_pages"]
 
 _EXITS = (
-    "0 in order, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 not reachable or incomplete, "
-    "70 a defect of lockml."
+    "0 success, 1 drift or an outdated lock, 2 wrong usage or input, 3 no resolution, 4 unreachable or incomplete, "
+    "70 internal error."
 )
 
 
@@ -25,13 +25,13 @@ _EXITS = (
     "man",
     short_help="Write the manual pages.",
     examples=(
-        ("lockml man /usr/local/share/man/man1", "For all users of this machine."),
-        ("lockml man debian/tmp", "In the build of a package; SOURCE_DATE_EPOCH is their date."),
+        ("lockml man /usr/local/share/man/man1", "Write them for all users of this machine."),
+        ("lockml man debian/tmp", "Write them in a package build; SOURCE_DATE_EPOCH is their date."),
     ),
 )
 @click.argument("folder", metavar="DIR", shell_complete=complete_folders)
 def command(folder: str) -> int:
-    """Write a manual page for lockml and for each of its commands into DIR, which is made if it is not there."""
+    """Write manual pages for lockml and each of its commands into DIR, which is created if needed."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     day = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
     pages = manual_pages(click.get_current_context().find_root().command, day.date())
@@ -105,7 +105,7 @@ _ESCAPED = str.maketrans({"\\": "\\e", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "
 
 
 def _text(text: str) -> str:
-    """Return *text* so that roff shows it as it is, in one line that is no request."""
+    """Return *text* escaped for roff, in one line that is not a request."""
     shown = "".join(each if each.isascii() else f"\\[u{ord(each):04X}]" for each in text.translate(_ESCAPED))
     return f"\\&{shown}" if shown.startswith((".", "'")) else shown
 

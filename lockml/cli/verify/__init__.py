@@ -1,1 +1,1 @@
-"""The command `verify`, which compile runs too: every wheel of a lock held against its bytes."""
+"""The command `verify`, which compile runs too: compare a lock with the bytes of its wheels."""

@@ -1,4 +1,4 @@
-"""``lockml verify``: a lock in; every wheel of it fetched once and hashed, and the lock marked as verified, out."""
+"""``lockml verify``: download and hash every wheel of a lock once, and mark the lock as verified."""
 
 from pathlib import Path
 from typing import Any
@@ -23,34 +23,37 @@ __all__ = ["command"]
 
 @declare(
     "verify",
-    short_help="Hold a lock against the bytes of its wheels.",
+    short_help="Download the wheels of a lock and compare them with it.",
     examples=(
-        ("lockml verify", "Hold pylock.toml against all bytes of its wheels."),
-        ("lockml verify locks/gpu.toml --offline", "Only with what an earlier run found."),
+        ("lockml verify", "Verify pylock.toml."),
+        ("lockml verify locks/gpu.toml --offline", "Verify with the results of earlier runs only."),
     ),
 )
 @click.argument("lock", default="pylock.toml", shell_complete=complete_files)
-@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="The package index, with a login.")
+@option("--index-url", "-i", metavar="URL", show_default="the lock's, pip's", help="Package index, with credentials.")
 @option(
-    "--cert", type=click.Path(path_type=Path), show_default="pip's, the system's", help="Authorities to trust (PEM)."
+    "--cert",
+    type=click.Path(path_type=Path),
+    show_default="pip's, the system's",
+    help="CA certificates to trust (PEM).",
 )
 @option(
-    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Certificate and key to show (PEM)."
+    "--client-cert", type=click.Path(path_type=Path), show_default="pip's", help="Client certificate and key (PEM)."
 )
 @insecure_host_option
-@option("--offline", is_flag=True, help="Use nothing but what an earlier run found.")
+@option("--offline", is_flag=True, help="Use only the results of earlier runs; make no network requests.")
 @cache_option
 def command(lock: str, index_url: str | None, **given: Any) -> int:
-    """Fetch every wheel of LOCK once, hash it whole, and hold what the lock says that it installs against its bytes.
+    """Download every wheel of LOCK once, hash it, and compare what it installs with the lock.
 
-    Marks what holds with `verified = true` in LOCK, pylock.toml unless named. No wheel is kept, only what was found:
-    a run that was ended goes on where it stopped. Exit codes: 0 all hold, 1 the lock does not hold, 4 a wheel could not
-    be fetched or has another hash.
+    Marks each wheel that matches with `verified = true` in LOCK. Default: pylock.toml. lockml keeps the results but not
+    the wheels; an interrupted run continues where it stopped. Exit codes: 0 everything matches, 1 the lock does not
+    match, 4 a wheel could not be downloaded or has another hash.
     """
     before = read_lock(lock)
     if before.format:
-        problem = f"is a {before.format}, which does not say what its wheels install"
-        raise InputError(lock, problem, hint=f"make a lock of it that does: `lockml adopt {lock}`")
+        problem = f"is a {before.format}, which does not record what its wheels install"
+        raise InputError(lock, problem, hint=f"run `lockml adopt {lock}` to make a lock that does")
     indexes = replace(before.indexes, url=index_url) if index_url else before.indexes
     access = IndexOptions(
         cache_dir=given["cache_dir"],
@@ -71,10 +74,10 @@ def command(lock: str, index_url: str | None, **given: Any) -> int:
 
 
 def _written(lock: str, text: str, sha256: str) -> str:
-    """Write *text* where the file *lock* is still the one that was read, by its hash; say what became of it."""
+    """Write *text* if the file *lock* still has the hash that was read; return the result in words."""
     if not Path(lock).is_file():
-        return "not written: it is no file"
+        return "not written: not a file"
     now = parse_lock(read_file(lock), lock).sha256
     if now != sha256:
-        raise InputError(lock, "was changed while it was verified, and is not written", hint="run it again")
+        raise InputError(lock, "changed while lockml verified it, so nothing was written", hint="run it again")
     return "written" if write_files({lock: text}) else "unchanged"

@@ -1,4 +1,4 @@
-"""A lock, its indexes and how to ask them in; what its wheels say, all their bytes fetched and hashed, out."""
+"""Verify a lock: download its wheels, hash them, and compare them with the lock."""
 
 import os
 from typing import NamedTuple
@@ -18,7 +18,7 @@ __all__ = ["Verified", "print_deviations", "verify_lock"]
 
 
 class Verified(NamedTuple):
-    """The lock with its verified wheels marked, of how many, where it does not hold, and what could not be fetched."""
+    """The lock with its verified wheels marked, the number of wheels, deviations, and errors of downloads."""
 
     lock: Lock
     verified: int
@@ -28,14 +28,14 @@ class Verified(NamedTuple):
 
     @property
     def wheels(self) -> str:
-        """How many wheels were verified, in words."""
+        """The number of verified wheels, in words."""
         return f"{self.verified} of {self.total} {'wheel' if self.total == 1 else 'wheels'}"
 
 
 def verify_lock(lock: Lock, file: str, indexes: NamedIndexes, access: IndexOptions) -> Verified:
-    """Fetch what is not known yet of the wheels of *lock*, read from *file*, and hold it against their bytes.
+    """Download the wheels of *lock*, read from *file*, that are not known yet, and compare them with it.
 
-    *indexes* are those whose logins are known. Raises LockError.
+    The credentials of *indexes* are known. Raises LockError.
     """
     folder = lock_folder(file)
     wheels = locked_wheels(lock, folder, file)
@@ -50,12 +50,12 @@ def verify_lock(lock: Lock, file: str, indexes: NamedIndexes, access: IndexOptio
     held, deviations, verified = hold_against(lock, known)
     unplaced = unplaced_tools(lock)
     for tool in unplaced:
-        warn(f"{tool.name} {tool.version}: the lock does not say where {tool.wheel} is, so it is not verified")
+        warn(f"not verified: {tool.name} {tool.version}, because the lock has no URL for {tool.wheel}")
     return Verified(held, verified, len(wheels) + len(unplaced), deviations, errors)
 
 
 def print_deviations(file: str, found: Verified) -> None:
-    """Print where the lock *file* does not hold."""
-    click.echo(f"{escape(file)} does not hold, and nothing was written:")
+    """Print where the lock *file* does not match its wheels."""
+    click.echo(f"{escape(file)} does not match its wheels; nothing was written:")
     for deviation in found.deviations:
         click.echo(f"  {escape(str(deviation))}")

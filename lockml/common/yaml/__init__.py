@@ -1,1 +1,1 @@
-"""YAML that somebody else wrote: read within bounds, and what is wrong with it told without quoting it."""
+"""Read untrusted YAML within bounds, and report faults without quoting the file."""

@@ -1,7 +1,7 @@
-"""Bytes of a YAML file in, plain mappings, lists and texts out, in time and depth that its size bounds.
+"""Parse a YAML file into plain mappings, lists and texts, in time and depth bounded by its size.
 
-Read is what YAML 1.1 and 1.2 read alike: no aliases, tags, merges, second documents, nor a key twice. Scalars stay
-texts, None where nothing or null is written, so that ``1.10`` is no number before somebody asks for one.
+It only accepts what YAML 1.1 and 1.2 read alike: no aliases, tags, merges, second documents or duplicate keys. Scalars
+remain texts, None for nothing or null, so ``1.10`` is not a number until a caller converts it.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ _CLOSED: Final = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
 class _RefusedError(Exception):
-    """What YAML allows and is not read here, at an *event*.
+    """A YAML feature that is not supported here, at an *event*.
 
-    Internal: never reaches the user; `parse_yaml` makes an InputError of it.
+    Internal: never reaches the user; `parse_yaml` turns it into an InputError.
     """
 
     def __init__(self, event: Any, problem: str) -> None:
@@ -34,7 +34,7 @@ class _RefusedError(Exception):
 
 
 def parse_yaml(content: bytes, file: str) -> Yaml:
-    """Return what the one document of *content* says; raises InputError naming *file* and the line of the fault."""
+    """Return the single document of *content*; raises InputError naming *file* and the line of the fault."""
     try:
         return _Builder().build(yaml.parse(content.decode("utf-8-sig"), Loader=_LOADER))
     except UnicodeDecodeError as error:
@@ -48,7 +48,7 @@ def parse_yaml(content: bytes, file: str) -> Yaml:
 
 
 class _Builder:
-    """Values under construction: the open mappings and lists, and the key that each mapping has a value to come for."""
+    """Values under construction: the open mappings and lists, and the pending key of each mapping."""
 
     def __init__(self) -> None:
         self._open: list[dict[str, Yaml] | list[Yaml]] = []
@@ -56,7 +56,7 @@ class _Builder:
         self._root: Yaml = None
 
     def build(self, events: Iterator[Any]) -> Yaml:
-        """Return the value of the one document in *events*."""
+        """Return the value of the single document in *events*."""
         documents = 0
         for event in events:
             kind = type(event)
@@ -68,7 +68,7 @@ class _Builder:
                 self._open.pop()
                 self._keys.pop()
             elif kind is yaml.AliasEvent:
-                raise _RefusedError(event, "has an alias, which is not read")
+                raise _RefusedError(event, "has an alias, which is not supported")
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
@@ -77,12 +77,12 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         if event.tag is not None:
-            raise _RefusedError(event, f"has the tag {event.tag!r}, which is not read")
+            raise _RefusedError(event, f"has the tag {event.tag!r}, which is not supported")
         plain = event.implicit[0]
         value = event.value
         if self._open and type(self._open[-1]) is dict and self._keys[-1] is None:
             if plain and (value == "<<" or value in _NOTHING):
-                raise _RefusedError(event, f"has the key {value!r}, which is not read")
+                raise _RefusedError(event, f"has the key {value!r}, which is not supported")
             if value in self._open[-1]:
                 raise _RefusedError(event, f"has {value!r} twice")
             self._keys[-1] = value
@@ -91,11 +91,11 @@ class _Builder:
 
     def _begin(self, event: Any, value: dict[str, Yaml] | list[Yaml]) -> None:
         if event.tag is not None:
-            raise _RefusedError(event, f"has the tag {event.tag!r}, which is not read")
+            raise _RefusedError(event, f"has the tag {event.tag!r}, which is not supported")
         if len(self._open) >= _DEPTH:
             raise _RefusedError(event, f"is nested more than {_DEPTH} times")
         if self._open and type(self._open[-1]) is dict and self._keys[-1] is None:
-            raise _RefusedError(event, "has a key that is no text")
+            raise _RefusedError(event, "has a key that is not a text")
         self._add(value)
         self._open.append(value)
         self._keys.append(None)

@@ -1,1 +1,1 @@
-"""What the build can copy: the files of its context, requirement files, .dockerignore."""
+"""Read what the build can copy: the files of its context, requirement files, .dockerignore."""

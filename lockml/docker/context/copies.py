@@ -1,4 +1,4 @@
-"""COPY, ADD and bind mounts in; which file of the context a path of the image comes from out."""
+"""Trace a path of the image to a file of the context through COPY, ADD and bind mounts."""
 
 import posixpath
 import re
@@ -15,15 +15,15 @@ from lockml.docker.dockerfile.variables import raw_words, substitute
 __all__ = ["Copy", "context_path", "copies_of", "copy_of", "mounts_of"]
 
 _DEEPEST: Final = 20
-_MOST: Final = 100  # copies that are looked at, the last first
+_MOST: Final = 100  # copies that are examined, latest first
 _REMOTE: Final = re.compile(r"https?://|git@|[\w.+-]+://")
 
 
 class Copy(Struct, frozen=True, kw_only=True):
-    """What an instruction puts at *destination*; *source_stage* and *source_image* are None for the context.
+    """What an instruction copies to *destination*; *source_stage* and *source_image* are None for the context.
 
     *sources* are paths without variables, *folder* says that the destination is written as a folder; *raw* is the
-    destination as it is written. *step* is the place of the instruction in its stage.
+    destination as written. *step* is the index of the instruction in its stage.
     """
 
     step: int
@@ -42,7 +42,7 @@ class Copy(Struct, frozen=True, kw_only=True):
 
     @property
     def whole_context(self) -> bool:
-        """Whether it copies all that is in the context."""
+        """Whether it copies the entire context."""
         return self.of_context and any(source in (".", "", "*") for source in self.sources)
 
 
@@ -57,7 +57,7 @@ def copies_of(stage: Stage, stages: Sequence[Stage], escape: str) -> tuple[Copy,
 
 
 def copy_of(number: int, step: Step, stages: Sequence[Stage], escape: str) -> Copy | None:
-    """Return what *step* copies, None for another instruction or where only the build knows what."""
+    """Return what *step* copies, None for another instruction or if only the build knows it."""
     instruction = step.instruction
     if instruction.keyword not in ("COPY", "ADD") or instruction.trigger:
         return None
@@ -124,7 +124,7 @@ def context_path(
     mounts: Sequence[dict[str, str]],
     read: ReadContext,
 ) -> str | None:
-    """Return the path in the context of *build_path* (stage, step, path of the image), None where it is unknown.
+    """Return the context path of *build_path* (stage, step, path of the image), None if it is unknown.
 
     Later instructions hide earlier ones; *mounts* are those of the step itself.
     """
@@ -149,7 +149,7 @@ def context_path(
 
 
 def _copied(build_path: _BuildPath, copies: Sequence[Sequence[Copy]], read: ReadContext) -> str | _BuildPath | None:
-    """Return what of the context was copied to *build_path*, or where in another stage that comes from."""
+    """Return the context path that was copied to *build_path*, or its place in another stage."""
     earlier = [copy for copy in copies[build_path.stage] if copy.step < build_path.step and copy.source_image is None]
     for copy in reversed(earlier[-_MOST:]):
         for source in copy.sources:
@@ -165,7 +165,7 @@ def _copied(build_path: _BuildPath, copies: Sequence[Sequence[Copy]], read: Read
 
 
 def _moved(path: str, copy: Copy, source: str) -> str | None:
-    """Return the path below the source that *copy* put at *path*, None where it did not."""
+    """Return the path below the source that *copy* copied to *path*, None if it did not."""
     name = posixpath.basename(source)
     if "*" in source or "?" in source:
         parent = posixpath.dirname(source)

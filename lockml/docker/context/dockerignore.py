@@ -1,4 +1,4 @@
-"""A .dockerignore in, whether a path of the context is left out of it out (moby/patternmatcher)."""
+"""Decide whether a .dockerignore excludes a path from the context (moby/patternmatcher)."""
 
 import posixpath
 import re
@@ -21,12 +21,12 @@ class _Pattern(Struct, frozen=True):
 
 
 class Ignores(Struct, frozen=True, kw_only=True):
-    """The patterns of a file in order; the last that fits decides."""
+    """The patterns of a file in order; the last match decides."""
 
     patterns: tuple[_Pattern, ...]
 
     def ignored(self, path: str) -> tuple[int, int] | None:
-        """Return where the pattern stands that leaves *path* out, None where it is in."""
+        """Return the position of the pattern that excludes *path*, None if it is included."""
         found: tuple[int, int] | None = None
         folders = tuple(path.split("/"))[:100]
         parents = [folders[:length] for length in range(1, len(folders) + 1)]
@@ -37,7 +37,7 @@ class Ignores(Struct, frozen=True, kw_only=True):
 
 
 def parse_dockerignore(text: str) -> Ignores:
-    """Return the patterns of *text*; one that is no pattern fits nothing."""
+    """Return the patterns of *text*; an invalid one matches nothing."""
     patterns: list[_Pattern] = []
     offset = 0
     for line in text.split("\n"):
@@ -55,7 +55,7 @@ def parse_dockerignore(text: str) -> Ignores:
 
 @lru_cache(maxsize=1024)
 def _segments(pattern: str) -> tuple[re.Pattern[str] | None, ...] | None:
-    """Return the folders of *pattern*, None among them for ``**``; None where it is no pattern."""
+    """Return the folders of *pattern*, with None for ``**``; None if it is not a pattern."""
     if len(pattern) > 500:
         return None
     found: list[re.Pattern[str] | None] = []
@@ -72,7 +72,7 @@ def _segments(pattern: str) -> tuple[re.Pattern[str] | None, ...] | None:
 
 
 def _fits(segments: tuple[re.Pattern[str] | None, ...], path: tuple[str, ...]) -> bool:
-    """Return whether *path*, folder by folder, is what *segments* say; ``**`` stands for any number of folders."""
+    """Return whether *path* matches *segments*, folder by folder; ``**`` matches any number of folders."""
     reached = {0}
     for segment in segments:
         if segment is None:

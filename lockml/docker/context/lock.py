@@ -1,4 +1,4 @@
-"""A `Lock` in, what linting asks of it out: versions, hashes, Pythons, the base image."""
+"""Extract from a `Lock` what linting needs: versions, hashes, Pythons, the base image."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,8 +19,8 @@ __all__ = ["LockFacts", "lock_facts"]
 class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
     """What the lock *file* pins.
 
-    *expected* are, for each target, the names that its requirement file has; *pythons* are the targets' minor versions,
-    ``3.11``, ``3.14t`` or ``pypy3.10``, () where it names no target; *build* is of what builds in the image need.
+    *expected* are, for each target, the names in its requirement file; *pythons* are the targets' minor versions,
+    ``3.11``, ``3.14t`` or ``pypy3.10``, () if it names no target; *build* covers the requirements of image builds.
     """
 
     file: str
@@ -35,15 +35,15 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The labels of images that are built from it, one for each target that has another."""
+        """The labels of images built from it, one for each target with a different one."""
         found: list[str] = []
         for target in self.lock.targets:
-            with suppress(LockError):  # what installers cannot select is told where it is to be installed
+            with suppress(LockError):  # an unselectable lock is reported at its installation
                 found.append(selection_digest(select_packages(self.lock, target, self.file), target))
         return tuple(dict.fromkeys(found))
 
     def serves_python(self, python: str) -> bool:
-        """Return whether the lock can be installed for the minor version *python*, ``3.11``."""
+        """Return whether the lock can be installed for the minor version *python*, such as ``3.11``."""
         if self.pythons:
             return python in self.pythons
         return self.requires_python is None or any(
@@ -52,7 +52,7 @@ class LockFacts(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def lock_facts(lock: Lock, file: str) -> LockFacts:
-    """Return what *lock*, which was read from *file*, pins."""
+    """Return what *lock*, read from *file*, pins."""
     versions: dict[NormalizedName, frozenset[str]] = {}
     hashes: dict[NormalizedName, frozenset[str]] = {}
     for package in lock.pylock.packages:

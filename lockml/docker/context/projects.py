@@ -1,4 +1,4 @@
-"""A pyproject.toml in, what its project needs out (PEP 621)."""
+"""Read what the project of a pyproject.toml needs (PEP 621)."""
 
 import tomllib
 from collections.abc import Collection
@@ -9,7 +9,7 @@ __all__ = ["needs_of"]
 
 
 def needs_of(content: bytes, extras: Collection[str]) -> tuple[str, ...] | None:
-    """Return the requirements of a project with *extras*, None where its file does not state them all."""
+    """Return the requirements of a project with *extras*, None if its file does not state them all."""
     try:
         project = tomllib.loads(content.decode("utf-8"))["project"]
         dynamic = {*project.get("dynamic", ())}

@@ -1,4 +1,4 @@
-"""The name of a requirement file in, what it pins and what it leaves open out."""
+"""Read what a requirement file pins and what it leaves open."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ from lockml.requirements.requirements_txt import read_requirement_files
 __all__ = ["Pins", "ReadContext", "departures", "read_pins_of"]
 
 ReadContext = Callable[[str], bytes | None]
-"""Return the file of the context that has this path, None if there is none."""
+"""Return the context file at this path, None if there is none."""
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Pins(Struct, frozen=True, kw_only=True):
-    """What a file and those that it includes ask for.
+    """What a file, including the files that it includes, requires.
 
-    *versions* are exact pins and *hashes* what may be installed for them; *loose* are requirements that fix no version,
-    *unhashed* those that fix no bytes, *trees* those of repositories and folders, which can have no hash.
+    *versions* are exact pins and *hashes* the files allowed for them; *loose* are requirements without a fixed version,
+    *unhashed* those without a hash, *trees* those of repositories and folders, which cannot have one.
     """
 
     versions: Mapping[NormalizedName, frozenset[str]]
@@ -40,17 +40,17 @@ class Pins(Struct, frozen=True, kw_only=True):
 
     @property
     def is_lock(self) -> bool:
-        """Whether it says for every package which bytes are installed."""
+        """Whether it fixes the bytes of every package."""
         return bool(self.versions) and not (self.loose or self.unhashed or self.trees or self.unnamed)
 
     @property
     def is_trees(self) -> bool:
-        """Whether it holds nothing but repositories by commit, which pip cannot hash."""
+        """Whether it only has repositories by commit, which pip cannot hash."""
         return bool(self.trees) and not (self.versions or self.loose or self.unhashed)
 
 
 def read_pins_of(name: str, read: ReadContext) -> Pins | None:
-    """Return what the file *name* pins, None where it is not there or cannot be read as requirements."""
+    """Return what the file *name* pins, None if it does not exist or is not a requirement file."""
     files: list[str] = []
 
     def content(path: str) -> bytes:
@@ -68,7 +68,7 @@ def read_pins_of(name: str, read: ReadContext) -> Pins | None:
 
 
 def _sorted(asked: RequirementSet, files: tuple[str, ...]) -> Pins:
-    """Return the requirements by how much they fix."""
+    """Return the requirements, sorted by how much they fix."""
     versions: dict[NormalizedName, frozenset[str]] = {}
     hashes: dict[NormalizedName, frozenset[str]] = {}
     loose: list[str] = []
@@ -101,7 +101,7 @@ def _sorted(asked: RequirementSet, files: tuple[str, ...]) -> Pins:
 
 
 def _pinned(requirement: Requirement) -> str | None:
-    """Return the one version that *requirement* admits, None where it admits more."""
+    """Return the only version that *requirement* allows, None if it allows more."""
     for clause in requirement.specifier:
         if clause.operator == "===" or (clause.operator == "==" and not clause.version.endswith(".*")):
             try:
@@ -112,15 +112,15 @@ def _pinned(requirement: Requirement) -> str | None:
 
 
 def departures(pins: Pins, lock: LockFacts) -> list[str]:
-    """Return how *pins* differ from the lock, as phrases: other versions, other bytes, more or fewer packages."""
+    """Return how *pins* differ from the lock, as phrases: other versions, other hashes, more or fewer packages."""
     found: list[str] = []
     for name, versions in sorted(pins.versions.items()):
         locked = lock.versions.get(name)
         if locked is None:
             found.append(f"{name} is not locked")
         elif versions and not versions & locked:
-            found.append(f"{name} is {'/'.join(sorted(versions))}, and {'/'.join(sorted(locked))} is locked")
+            found.append(f"{name} is {'/'.join(sorted(versions))}, but {'/'.join(sorted(locked))} is locked")
         elif pins.hashes.get(name) and lock.hashes.get(name) and not pins.hashes[name] <= lock.hashes[name]:
-            found.append(f"{name} may be of other bytes than those that are locked")
+            found.append(f"{name} allows files that are not locked")
     missing = min((sorted(names - pins.versions.keys()) for names in lock.expected), key=len, default=[])
-    return found + [f"{name} is locked and missing here" for name in missing]
+    return found + [f"{name} is locked but missing here" for name in missing]

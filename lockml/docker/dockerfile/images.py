@@ -1,4 +1,4 @@
-"""The reference of an image in, its parts out, as engines read it: ``python`` is ``docker.io/library/python``."""
+"""Parse the reference of an image as engines do: ``python`` is ``docker.io/library/python``."""
 
 import re
 from typing import Final
@@ -17,7 +17,7 @@ _SHORT_CUDA: Final = re.compile(r"(?:^|[-_.])cu(1\d)(\d)(\d)?(?=$|[-_.])")  # cu
 
 
 class ImageName(Struct, frozen=True, kw_only=True):
-    """An image: *repository* with its registry, *tag* "" where none is given, *digest* "" where none is."""
+    """An image: *repository* with its registry, *tag* and *digest*, each "" if there is none."""
 
     repository: str
     tag: str = ""
@@ -48,7 +48,7 @@ def parse_image(text: str) -> ImageName:
 
 
 def cuda_of(image: ImageName) -> str:
-    """Return the CUDA, ``12.8.1`` or ``12.8``, that the tag of *image* names, "" where it names none."""
+    """Return the CUDA version, ``12.8.1`` or ``12.8``, in the tag of *image*, "" if it names none."""
     if image.project == "cuda":
         match = _CUDA.match(image.tag)
         return match[1] if match else ""
@@ -60,7 +60,7 @@ def cuda_of(image: ImageName) -> str:
 
 
 def python_of(image: ImageName) -> str | None:
-    """Return the Python, ``3.11``, that the tag of a well-known image names, None where it names none."""
+    """Return the Python, such as ``3.11``, in the tag of a well-known image, None if it names none."""
     if image.project == "python":
         match = _PYTHON.match(image.tag)
         return match[1] if match else None

@@ -1,4 +1,4 @@
-"""The nouns of a Dockerfile: directives, instructions with their positions, here-documents, faults."""
+"""The data model of a Dockerfile: directives, instructions with positions, here-documents, faults."""
 
 from collections.abc import Mapping
 
@@ -27,10 +27,10 @@ class Heredoc(Struct, frozen=True, kw_only=True):
 
 
 class Instruction(Struct, frozen=True, kw_only=True):
-    """One instruction: *arguments* are what stands behind the *flags*, continuation lines joined.
+    """One instruction: *arguments* are the text after the *flags*, continuation lines joined.
 
     *words* are those of the exec form, None in shell form. *start* and *stop* are offsets in the source, with
-    here-documents and without the last line feed. *trigger* says that it stands behind ONBUILD.
+    here-documents and without the last line feed. *trigger* says that it follows ONBUILD.
     """
 
     keyword: str
@@ -43,7 +43,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
     trigger: bool = False
 
     def flag(self, name: str) -> str | None:
-        """Return the value of the first flag *name*, None where it is not given."""
+        """Return the value of the first flag *name*, None if there is none."""
         return next((flag.value for flag in self.flags if flag.name == name), None)
 
 
@@ -62,7 +62,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class Dockerfile(Struct, frozen=True, kw_only=True):
-    """A parsed file; *escape* joins lines, *faults* stop nothing."""
+    """A parsed file; *escape* joins lines, *faults* do not stop parsing."""
 
     source: Source
     escape: str

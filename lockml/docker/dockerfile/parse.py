@@ -1,4 +1,4 @@
-"""Text of a Dockerfile in, its instructions with positions out, as BuildKit's parser reads them.
+"""Parse a Dockerfile into instructions with positions, as BuildKit's parser does.
 
 Dockerfile reference and BuildKit's frontend/dockerfile/parser: parser directives only on top, a byte order mark,
 comments and empty lines inside a continued instruction, ``escape``, flags, exec forms, here-documents.
@@ -30,7 +30,7 @@ _BLANK: Final = " \t\r\f\v"
 
 
 class _Lines:
-    """The lines of a source, one after the other, each with its offset."""
+    """The lines of a source in order, each with its offset."""
 
     def __init__(self, source: Source) -> None:
         self.text = source.text
@@ -39,7 +39,7 @@ class _Lines:
 
     @property
     def left(self) -> bool:
-        """Whether there is another; what stands behind the last line feed is a line if there is anything."""
+        """Whether there is another line; text after the last line feed counts as one."""
         return self.next < len(self.starts) and self.starts[self.next] < len(self.text)
 
     def take(self) -> tuple[int, str]:
@@ -51,23 +51,23 @@ class _Lines:
 
 
 def parse_dockerfile(source: Source) -> Dockerfile:
-    """Return the instructions of *source*; what BuildKit refuses is a fault, and the rest is read all the same.
+    """Return the instructions of *source*; what BuildKit refuses is recorded as a fault, and the rest is still read.
 
-    Raises InputError where there are too many.
+    Raises InputError if there are too many.
     """
     lines = _Lines(source)
     directives = _directives(source)
     escape = directives.get("escape", "\\")
     faults: list[Fault] = []
     if escape not in ("\\", "`"):
-        faults.append(Fault(problem=f"escape is {escape!r}, and must be \\ or `", start=0))
+        faults.append(Fault(problem=f"escape is {escape!r}, but must be \\ or `", start=0))
         escape = "\\"
     comments: list[Comment] = []
     instructions: list[Instruction] = []
     continued = re.compile(rf"(?:(?<=[^{re.escape(escape)}])|^){re.escape(escape)}[ \t]*$")
     while lines.left:
         if len(instructions) >= _MOST:
-            raise InputError(source.name, f"has more than {_MOST} instructions, which no Dockerfile has")
+            raise InputError(source.name, f"has more than {_MOST} instructions")
         start, line = lines.take()
         if start == 0:
             start, line = len(line) - len(line.removeprefix("\ufeff")), line.removeprefix("\ufeff")
@@ -92,7 +92,7 @@ def parse_dockerfile(source: Source) -> Dockerfile:
 
 
 def _directives(source: Source) -> dict[str, str]:
-    """Return the parser directives: comments of one form on top, up to the first line that is something else."""
+    """Return the parser directives: comments of one form at the top, up to the first other line."""
     found: dict[str, str] = {}
     for line in source.text.removeprefix("\ufeff").split("\n", 8)[:8]:
         match = _DIRECTIVE.match(line.strip(_BLANK))
@@ -105,7 +105,7 @@ def _directives(source: Source) -> dict[str, str]:
 def _logical_line(
     lines: _Lines, start: int, line: str, continued: re.Pattern[str], comments: list[Comment]
 ) -> MappedText:
-    """Return the instruction that begins with *line*, with what it is continued by; comments in between are kept."""
+    """Return the instruction that begins with *line*, with its continuation lines; comments in between are kept."""
     margin = len(line) - len(line.lstrip(_BLANK))
     line, start = line[margin:], start + margin
     ending = continued.search(line)
@@ -132,14 +132,14 @@ def _instruction(line: MappedText, lines: _Lines, escape: str, faults: list[Faul
     keyword = word[0].upper()
     start = line.origin(0)
     if keyword not in KEYWORDS:
-        faults.append(Fault(problem=f"{word[0][:40]!r} is no instruction", start=start))
+        faults.append(Fault(problem=f"{word[0][:40]!r} is not an instruction", start=start))
         return None
     trigger = keyword == "ONBUILD"
     rest = _trimmed(line, word.end())
     if trigger:
         inner = re.match(r"\S+", rest.text)
         if inner is None or inner[0].upper() not in KEYWORDS - {"ONBUILD", "FROM", "MAINTAINER"}:
-            faults.append(Fault(problem="ONBUILD is followed by no instruction that can be triggered", start=start))
+            faults.append(Fault(problem="ONBUILD needs an instruction that can be triggered", start=start))
             return None
         keyword, rest = inner[0].upper(), _trimmed(rest, inner.end())
     flags, arguments = _flags(rest, escape)
@@ -173,7 +173,7 @@ def _trimmed(text: MappedText, start: int) -> MappedText:
 
 
 def _flags(text: MappedText, escape: str) -> tuple[tuple[Flag, ...], MappedText]:
-    """Return the flags in front, and what stands behind them; ``--`` ends them."""
+    """Return the leading flags, and the text after them; ``--`` ends them."""
     flags: list[Flag] = []
     offset = 0
     whole = text.text
@@ -189,7 +189,7 @@ def _flags(text: MappedText, escape: str) -> tuple[tuple[Flag, ...], MappedText]
 
 
 def _flag_word(text: str, start: int, escape: str) -> tuple[str, int]:
-    """Return the word at *start* without its quotes, and where it ends."""
+    """Return the word at *start* without its quotes, and its end."""
     value: list[str] = []
     quote = ""
     offset = start
@@ -212,7 +212,7 @@ def _flag_word(text: str, start: int, escape: str) -> tuple[str, int]:
 
 
 def _exec_form(text: str) -> tuple[str, ...] | None:
-    """Return the words of a JSON array of strings, None where *text* is none."""
+    """Return the words of a JSON array of strings, None if *text* is not one."""
     if not text.startswith("["):
         return None
     try:
@@ -223,7 +223,7 @@ def _exec_form(text: str) -> tuple[str, ...] | None:
 
 
 def _heredocs(arguments: MappedText, lines: _Lines, escape: str, faults: list[Fault]) -> Iterator[Heredoc]:
-    """Yield the here-documents that *arguments* announce, taking their lines."""
+    """Yield the here-documents that *arguments* announce, consuming their lines."""
     for raw, offset in raw_words(arguments.text, escape):
         match = _HEREDOC.fullmatch(raw)
         name = match[2].replace("'", "").replace('"', "") if match else ""

@@ -1,4 +1,4 @@
-"""Text with a memory of where it was: bytes of a file in, `Source` and `MappedText` out."""
+"""Text that knows its positions in a file: `Source` and `MappedText`."""
 
 import re
 from bisect import bisect_right
@@ -12,7 +12,7 @@ from lockml.common.errors import InputError
 
 __all__ = ["LARGEST", "MappedText", "Position", "Source", "decode", "is_compose"]
 
-LARGEST: Final = 1 << 20  # BuildKit itself refuses lines of 64 KiB; a Dockerfile of a mebibyte is none
+LARGEST: Final = 1 << 20  # BuildKit itself refuses lines of 64 KiB; no Dockerfile has a mebibyte
 _SERVICES: Final = re.compile(r"(?m)^[\"']?services[\"']?[ \t]*:")
 _FROM: Final = re.compile(r"(?mi)^[ \t]*FROM[ \t]+\S")
 
@@ -25,7 +25,7 @@ class Position(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True, kw_only=True, dict=True):
-    """The text of the file *name*, in which undecodable bytes stand as surrogates."""
+    """The text of the file *name*, with undecodable bytes as surrogates."""
 
     name: str
     text: str
@@ -41,7 +41,7 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
         return tuple(starts)
 
     def position(self, offset: int) -> Position:
-        """Return where *offset* is."""
+        """Return the line and column of *offset*."""
         line = bisect_right(self.line_starts, offset)
         return Position(line, offset - self.line_starts[line - 1] + 1)
 
@@ -53,14 +53,14 @@ class Source(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def newline(self) -> str:
-        """How lines of this file end."""
+        """The line ending of this file."""
         return "\r\n" if "\r\n" in self.text else "\n"
 
 
 class MappedText(Struct, frozen=True, kw_only=True):
-    """A text made of pieces of a source: what begins at ``starts[n]`` was at ``origins[n]``.
+    """A text made of pieces of a source: the piece at ``starts[n]`` comes from ``origins[n]``.
 
-    *exact* says that a piece can be edited where it was; it is false for text that quoting changed.
+    *exact* says that a piece can be edited in the source; it is false for text that quoting changed.
     """
 
     text: str
@@ -69,14 +69,14 @@ class MappedText(Struct, frozen=True, kw_only=True):
     exact: bool = True
 
     def origin(self, offset: int) -> int:
-        """Return the offset in the source of what is at *offset*."""
+        """Return the source offset of the text at *offset*."""
         if not self.exact:
             return self.origins[0]
         piece = max(bisect_right(self.starts, offset) - 1, 0)
         return self.origins[piece] + offset - self.starts[piece]
 
     def end(self, stop: int) -> int:
-        """Return the offset in the source behind what ends at *stop*."""
+        """Return the source offset after the text that ends at *stop*."""
         return self.origin(stop - 1) + 1 if stop else self.origin(0)
 
     def part(self, start: int, stop: int) -> "MappedText":
@@ -109,12 +109,12 @@ class MappedText(Struct, frozen=True, kw_only=True):
 
 
 def decode(content: bytes, name: str) -> Source:
-    """Return the text of *content*; raises InputError where it is too large to be what it should be."""
+    """Return the text of *content*; raises InputError if it is too large."""
     if len(content) > LARGEST:
-        raise InputError(name, f"is larger than {LARGEST >> 20} MiB, which no Dockerfile is")
+        raise InputError(name, f"is larger than {LARGEST >> 20} MiB")
     return Source(name=name, text=content.decode("utf-8", "surrogateescape"))
 
 
 def is_compose(source: Source) -> bool:
-    """Return whether the text is a Compose file rather than a Dockerfile, by what stands in it."""
+    """Return whether the text is a Compose file rather than a Dockerfile, judging by its content."""
     return bool(_SERVICES.search(source.text)) and not _FROM.search(source.text)

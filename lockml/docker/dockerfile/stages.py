@@ -1,4 +1,4 @@
-"""A `Dockerfile` in, its build stages out: what each instruction sees of variables, folder, user and shell."""
+"""Divide a `Dockerfile` into build stages: what each instruction sees of variables, folder, user and shell."""
 
 import posixpath
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ _PLATFORM_ARGS: Final = frozenset(
 
 
 class Base(Struct, frozen=True, kw_only=True):
-    """What a stage begins with: the *text* at an offset, its *value*, and the number of the *stage* if it is one.
+    """The base of a stage: the *text* at an offset, its *value*, and the number of the *stage* if it is one.
 
-    *value* is None where only the build knows it.
+    *value* is None if only the build knows it.
     """
 
     text: str
@@ -32,7 +32,7 @@ class Base(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """An instruction and what holds where it stands."""
+    """An instruction with its surrounding state."""
 
     instruction: Instruction
     values: Values
@@ -42,7 +42,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class Stage(Struct, kw_only=True):
-    """A build stage; *name* is "" where it has none. *values*, *workdir*, *user*, *shell* are those at its end."""
+    """A build stage; *name* is "" if it has none. *values*, *workdir*, *user*, *shell* are those at its end."""
 
     number: int
     name: str
@@ -57,7 +57,7 @@ class Stage(Struct, kw_only=True):
 
 
 def build_stages(dockerfile: Dockerfile) -> tuple[Stage, ...]:
-    """Return the stages in order; what stands in front of the first FROM is ARG and belongs to all of them."""
+    """Return the stages in order; the ARGs before the first FROM belong to all of them."""
     stages: list[Stage] = []
     globals_: dict[str, str | None] = dict.fromkeys(_PLATFORM_ARGS)
     for instruction in dockerfile.instructions:
@@ -100,7 +100,7 @@ def _begin(instruction: Instruction, stages: list[Stage], globals_: Values, esca
 
 
 def _step(stage: Stage, instruction: Instruction, globals_: Values, escape: str) -> None:
-    """Add *instruction* to *stage*, and do to what holds there what it does."""
+    """Add *instruction* to *stage*, and apply its effect on the state."""
     stage.steps.append(
         Step(
             instruction=instruction,
@@ -132,7 +132,7 @@ def _step(stage: Stage, instruction: Instruction, globals_: Values, escape: str)
 
 
 def _declare(stage: Stage, instruction: Instruction, globals_: Values, escape: str) -> None:
-    """Add the ARGs; a variable of ENV hides them, and one without default has that of the global one."""
+    """Add the ARGs; an ENV variable hides them, and one without a default uses that of the global ARG."""
     values = dict(stage.values)
     for name, raw in _arguments(instruction, escape):
         if name in values and name not in stage.arguments:
@@ -152,10 +152,10 @@ def _arguments(instruction: Instruction, escape: str) -> list[tuple[str, str | N
 
 
 def shipped_stages(stages: tuple[Stage, ...], copied_from: Mapping[int, frozenset[int]]) -> frozenset[int]:
-    """Return the numbers of the stages whose layers are in an image that the file makes.
+    """Return the numbers of the stages whose layers are in an image that the file builds.
 
-    Those are the last one, those that no other one uses, as somebody builds them by ``--target``, and all that these
-    begin with. *copied_from* says which stages each one copies from.
+    These are the last one, those that no other stage uses, as they are built with ``--target``, and all their bases.
+    *copied_from* says which stages each one copies from.
     """
     used = {stage.base.stage for stage in stages} | {number for each in copied_from.values() for number in each}
     found: set[int] = set()

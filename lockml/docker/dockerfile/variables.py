@@ -1,4 +1,4 @@
-"""A word of a Dockerfile and the variables at that place in, its value out.
+"""Expand the variables in a word of a Dockerfile.
 
 Dockerfile reference, "Environment replacement":
 ``$x``, ``${x}``, ``${x:-y}``, ``${x-y}``, ``${x:+y}``, ``${x+y}``, ``${x:?y}``, ``${x#y}``, ``${x%y}``, ``${x/y/z}``.
@@ -13,21 +13,21 @@ from typing import Final
 __all__ = ["Values", "assignments", "bounded", "raw_words", "substitute"]
 
 Values = Mapping[str, str | None]
-"""What variables are: None where only the build knows, as with an ARG without default."""
+"""The values of variables: None if only the build knows them, as with an ARG without a default."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEEPEST: Final = 8
 _MOST: Final = 300  # variables
-_LONGEST: Final = 1 << 16  # values that double themselves line by line stop here
+_LONGEST: Final = 1 << 16  # stops values that double with each line
 
 
 def bounded(values: dict[str, str | None]) -> dict[str, str | None]:
-    """Return *values*, of which no more are kept than images have: the rest is not known."""
+    """Return *values*, limited to the number that images have: the rest count as unknown."""
     return values if len(values) <= _MOST else dict(islice(values.items(), _MOST))
 
 
 def substitute(word: str, values: Values, escape: str = "\\", *, depth: int = 0) -> str | None:
-    """Return the value of *word* without its quotes, None where a variable of it is not known."""
+    """Return the value of *word* without its quotes, None if one of its variables is unknown."""
     parts: list[str] = []
     known = True
     quote = ""
@@ -54,7 +54,7 @@ def substitute(word: str, values: Values, escape: str = "\\", *, depth: int = 0)
 
 
 def _expanded(word: str, offset: int, values: Values, escape: str, depth: int) -> tuple[str | None, int]:
-    """Return the value of the variable at *offset*, a ``$``, and where what names it ends."""
+    """Return the value of the variable at *offset*, a ``$``, and the end of its name."""
     match = _NAME.match(word, offset + 1)
     if match is not None:
         return values.get(match[0]), match.end()
@@ -71,7 +71,7 @@ def _expanded(word: str, offset: int, values: Values, escape: str, depth: int) -
 
 
 def _modified(name: str, rest: str, values: Values, escape: str, depth: int) -> str | None:
-    """Return the variable *name* as *rest* modifies it."""
+    """Return the variable *name*, modified by *rest*."""
     value = values.get(name)
     if not rest:
         return value
@@ -79,7 +79,7 @@ def _modified(name: str, rest: str, values: Values, escape: str, depth: int) -> 
     operator, operand = rest[colon : colon + 1], rest[colon + 1 :]
     absent = name not in values or (colon and value == "")
     if operator == "-":
-        if value is None or absent:  # what only the build knows has this default all the same
+        if value is None or absent:  # a value that only the build knows still has this default
             return substitute(operand, values, escape, depth=depth + 1)
         return value
     if operator == "+":
@@ -90,7 +90,7 @@ def _modified(name: str, rest: str, values: Values, escape: str, depth: int) -> 
 
 
 def _without(value: str, operator: str, operand: str) -> str | None:
-    """Return *value* with a pattern taken off its ends or replaced, None where that is not understood."""
+    """Return *value* with a pattern removed from its ends or replaced, None if that is not understood."""
     longest = operand.startswith(operator)
     pattern = operand.removeprefix(operator)
     if len(value) > 1000 or len(pattern) > 100 or pattern.count("*") > 4:
@@ -110,7 +110,7 @@ def _without(value: str, operator: str, operand: str) -> str | None:
 
 
 def _closing(text: str, offset: int) -> int:
-    """Return where the brace that is open at *offset* closes, the end of *text* where it does not."""
+    """Return where the brace that is open at *offset* closes, or the end of *text*."""
     depth = 1
     while offset < len(text):
         if text[offset] == "\\":

@@ -1,1 +1,1 @@
-"""How findings are shown: text, JSON, SARIF, annotations of GitHub."""
+"""Format findings: text, JSON, SARIF, annotations of GitHub."""

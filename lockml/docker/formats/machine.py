@@ -1,4 +1,4 @@
-"""Findings in, JSON, SARIF 2.1.0 or the annotations of GitHub out."""
+"""Format findings as JSON, SARIF 2.1.0 or annotations of GitHub."""
 
 import json
 import re
@@ -89,7 +89,7 @@ def _result(finding: Finding) -> dict[str, object]:
 
 
 def format_github(findings: Sequence[Finding]) -> str:
-    """Return a workflow command a line, which GitHub shows beside the change."""
+    """Return one workflow command a line, which GitHub shows next to the change."""
     return "".join(f"{_command(finding)}\n" for finding in findings)
 
 
@@ -109,6 +109,6 @@ def _command(finding: Finding) -> str:
 
 
 def _escaped(text: str, *, inside: bool = False) -> str:
-    """Return *text* so that it ends no command; *inside* of the properties, neither one of those."""
+    """Return *text* escaped so that it ends no command and, *inside* properties, no property."""
     text = _text(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return re.sub("[:,]", lambda match: f"%{ord(match[0]):02X}", text) if inside else text

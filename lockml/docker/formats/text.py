@@ -1,4 +1,4 @@
-"""Findings in, text for a person out: a line with the place, the source line with carets, the remedy."""
+"""Format findings as text: a line with the place, the source line with carets, the remedy."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ def _block(finding: Finding) -> Iterator[str]:
 
 
 def without_logins(line: str) -> str:
-    """Return *line* with asterisks in place of the logins of URLs, of the same length."""
+    """Return *line* with the logins of URLs replaced by asterisks, in the same length."""
     offset = 0
     while (found := login_in(line[offset:])) is not None:
         start, stop = found[0] + offset, found[1] + offset
@@ -54,7 +54,7 @@ def without_logins(line: str) -> str:
 
 
 def _masked(finding: Finding, line: str) -> str:
-    """Return *line* without logins, and without what a finding on secrets points at."""
+    """Return *line* without logins and without the secret that a finding points at."""
     line = without_logins(line)
     if finding.code != "LK303":
         return line
@@ -62,7 +62,7 @@ def _masked(finding: Finding, line: str) -> str:
 
 
 def counts(findings: Sequence[Finding]) -> str:
-    """Return how many there are of each severity, and how many --fix ends."""
+    """Return the number of findings of each severity, and how many --fix fixes."""
     if not findings:
         return "no findings"
     parts: list[str] = []
@@ -71,4 +71,4 @@ def counts(findings: Sequence[Finding]) -> str:
         if number:
             parts.append(f"{number} {severity}{'s' if number > 1 else ''}")
     fixable = sum(bool(finding.fix) for finding in findings)
-    return ", ".join(parts) + (f"; --fix ends {fixable} of them" if fixable else "")
+    return ", ".join(parts) + (f"; --fix fixes {fixable} of them" if fixable else "")

@@ -1,1 +1,1 @@
-"""The history of an image and the Dockerfile that it was built from in; which instruction brought what out."""
+"""Trace the content of an image to the instructions of its Dockerfile, through the image's history."""

@@ -1,4 +1,4 @@
-"""A Dockerfile and the history of an image in; which instruction made which layer out."""
+"""Align a Dockerfile with the history of an image: which instruction made which layer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -12,22 +12,22 @@ from lockml.inventory.model import HistoryStep
 
 __all__ = ["Alignment", "StepPosition", "align", "instruction_at"]
 
-_MOST: Final = 400  # instructions and steps that are compared, the last ones; images have 127 layers
+_MOST: Final = 400  # the last instructions and steps, which are compared; images have 127 layers
 
 
 class StepPosition(Struct, frozen=True):
-    """An instruction of the build: the number of its *stage*, and its *number* in that, -1 for FROM."""
+    """An instruction of the build: the number of its *stage*, and its *number* in the stage, -1 for FROM."""
 
     stage: int
     number: int
 
 
 class Alignment(Struct, frozen=True, kw_only=True):
-    """What made the layers: *places* by the number of the layer, *below* are those of the base image.
+    """What made the layers: *places* by layer number, *below* are the layers of the base image.
 
-    *strange* are the steps of the history, by layer, that stand between the file's and that it does not have. *line*
-    are all instructions that the image was built by, the first first. *certain* says that the first of the file was
-    found, so that what is *below* is the base image's and nobody else's.
+    *strange* are steps of the history, by layer, between those of the file that the file does not have. *line* are all
+    instructions that built the image, first to last. *certain* says that the file's first instruction was found, so the
+    layers *below* belong to the base image.
     """
 
     line: tuple[StepPosition, ...]
@@ -38,10 +38,10 @@ class Alignment(Struct, frozen=True, kw_only=True):
 
 
 def align(analysis: Analysis, stage: int, history: Sequence[HistoryStep], based_on: int = 0) -> Alignment:
-    """Return which instruction of the image that *stage* ends made which layer.
+    """Return which instruction made which layer of the image that *stage* ends.
 
-    Builders add to a history and change nothing below, so both are compared from the end. *based_on* is how many layers
-    the base image is known to have, 0 where that is unknown.
+    Builders append to a history and change nothing below, so both are compared from the end. *based_on* is the known
+    number of layers in the base image, 0 if it is unknown.
     """
     line = tuple(
         StepPosition(number, step)
@@ -85,9 +85,9 @@ def _spellings(analysis: Analysis, line: Sequence[StepPosition]) -> Iterator[tup
 
 
 def _pairs(ours: Sequence[Spelling], theirs: Sequence[Written]) -> list[tuple[int, int, int]]:
-    """Return (instruction, step, likeness) of the pairs in order that are alike in sum as much as can be.
+    """Return (instruction, step, likeness) of the ordered pairs with the highest total likeness.
 
-    Of several such the last ones, as a base image may have been built by the same commands.
+    Of several, the last ones are chosen, as a base image may have been built by the same commands.
     """
     weights = [[likeness(our, their) for their in theirs] for our in ours]
     best = [[0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]

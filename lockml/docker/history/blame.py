@@ -1,4 +1,4 @@
-"""What a check found of an image in; which instruction brought it, and which rules would have prevented it, out."""
+"""Trace the findings of a check to instructions, and to rules that would have prevented them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -26,13 +26,13 @@ _BASES: Final[Mapping[str, tuple[str, ...]]] = {
     "accelerator": ("LK404", "LK402", "LK401"),
 }
 _ANYWHERE: Final = ("LK102", "LK103", "LK601")
-_SHOWN: Final = 300  # characters of a step that the file does not have
-_MOST: Final = 20  # steps of which one may have brought something
+_SHOWN: Final = 300  # shown characters of a step that the file does not have
+_MOST: Final = 20  # steps of which any may be the cause
 _LABEL: Final = "lockml.lock"
 
 
 class LayeredDrift(Struct, frozen=True, kw_only=True):
-    """A drift as far as it counts here: *layer* is what brought it, None where *origin* names none."""
+    """A drift as far as it matters here: *layer* is its origin, None if *origin* names none."""
 
     kind: str
     name: str
@@ -42,9 +42,9 @@ class LayeredDrift(Struct, frozen=True, kw_only=True):
 
 
 class Blame(Struct, frozen=True, kw_only=True):
-    """The *places* that brought a drift, one where it is known, and the findings of the *rules* against it.
+    """The *places* that caused a drift, one if it is certain, and the findings of the *rules* against it.
 
-    *through* are the COPYs that passed it on, *reason* says why there is no place, or what else is to be known.
+    *through* are the COPYs that passed it on; *reason* says why there is no place, or adds what else is known.
     """
 
     places: tuple[StepPosition, ...] = ()
@@ -54,7 +54,7 @@ class Blame(Struct, frozen=True, kw_only=True):
 
 
 class Blamer:
-    """Says of each drift of an image what brought it; *findings* are all of the file's, those that are ignored too."""
+    """A tracer of the drifts of an image to their causes; *findings* are all of the file, including ignored ones."""
 
     def __init__(self, analysis: Analysis, alignment: Alignment, stage: int, findings: Sequence[Finding]) -> None:
         self._analysis = analysis
@@ -63,7 +63,7 @@ class Blamer:
         self._findings = tuple(findings)
 
     def blame(self, found: LayeredDrift) -> Blame:
-        """Return what brought *found*."""
+        """Return what caused *found*."""
         if found.kind in _BASES:
             return self._base(_BASES[found.kind])
         if found.kind == "lock-label":
@@ -82,11 +82,11 @@ class Blamer:
 
     def _without_origin(self, found: LayeredDrift) -> Blame:
         if found.kind == "environment" and found.path is None:
-            reason = "no ENV of this file sets it: it is of the base image, or of how the container was started"
+            reason = "no ENV of this file sets it: it comes from the base image, or from the start of the container"
             return self._metadata("ENV", found.name, reason, ())
         if found.kind == "missing":
             return Blame(reason="no step installs it", rules=_first_of(_ANYWHERE, self._findings))
-        return Blame(reason="the subject does not say what brought it")
+        return Blame(reason="the subject does not record its cause")
 
     def _metadata(self, keyword: str, name: str, reason: str, codes: tuple[str, ...]) -> Blame:
         """Blame the last instruction that sets *name*."""
@@ -116,7 +116,7 @@ class Blamer:
         sought = Sought(found.path or "", canonicalize_name(found.name) if known else None, changed)
         if instruction_at(analysis, position).keyword in ("RUN", "COPY", "ADD", "WORKDIR"):
             producers = producers_of(analysis, position, sought)
-        else:  # builders that keep one layer for all
+        else:  # builders that write a single layer
             producers = Producers(places=candidates_in(analysis, self._alignment.line, sought))
         places = producers.places
         if len(places) > _MOST:
@@ -128,16 +128,16 @@ class Blamer:
         return Blame(places=places, through=producers.through, reason=reason, rules=rules)
 
     def _unruled(self, position: StepPosition) -> str:
-        """Return why no rule finds what *position* does."""
+        """Return why no rule reports what *position* does."""
         run = self._analysis.run_at.get((position.stage, position.number))
         if run is not None and run.installs and all(self._analysis.is_locked(run, each) for each in run.installs):
-            return "the step is in order as it is now: it was built from other files, so build the image again"
-        return "no rule finds what this step does"
+            return "the step is correct as it is now, so the image was built from other files; rebuild the image"
+        return "no rule covers what this step does"
 
     def _rules(
         self, places: Iterable[StepPosition], codes: Sequence[str], sought: Sought | None
     ) -> tuple[Finding, ...]:
-        """Return which of *codes* the file has at *places*, where a RUN names what is sought at that command alone."""
+        """Return which of *codes* the file has at *places*; in a RUN that names the project, only at that command."""
         spans: list[tuple[int, int]] = []
         for position in places:
             run = self._analysis.run_at.get((position.stage, position.number))
@@ -158,7 +158,7 @@ class Blamer:
 
 
 def _first_of(codes: Sequence[str], findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return a finding of each of *codes* that there is, in their order."""
+    """Return one finding for each of *codes* that occurs, in their order."""
     first = {each.code: each for each in reversed(tuple(findings))}
     return tuple(first[code] for code in codes if code in first)
 

@@ -1,4 +1,4 @@
-"""A path of an image in; which instructions of the build may have brought it out, through stages."""
+"""Find the instructions that may have added a path of an image, across stages."""
 
 import posixpath
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ _DEEPEST = 20  # stages that copy from each other
 
 
 class Sought(Struct, frozen=True):
-    """What is looked for: what is at *path*, "" where that is unknown, of the project *name*, None for none.
+    """What to search for: the file at *path*, "" if unknown, of the project *name*, None if there is none.
 
-    *changed* says that it was installed and is another by now.
+    *changed* says that it was installed and then changed.
     """
 
     path: str
@@ -28,9 +28,9 @@ class Sought(Struct, frozen=True):
 
 
 class Producers(Struct, frozen=True, kw_only=True):
-    """The *places* that may have brought it, one where that is known; *through* are the COPYs from there, last first.
+    """The *places* that may have added it, one if it is certain; *through* are the COPYs from there, last first.
 
-    *image* is what was copied from, or begun with, where no place has it.
+    *image* is the image that it was copied from or is based on, if no place has it.
     """
 
     places: tuple[StepPosition, ...]
@@ -39,7 +39,7 @@ class Producers(Struct, frozen=True, kw_only=True):
 
 
 def producers_of(analysis: Analysis, position: StepPosition, sought: Sought) -> Producers:
-    """Return what brought what *position*, a RUN or a COPY, put into a layer."""
+    """Return the source of what *position*, a RUN or a COPY, added to a layer."""
     copy = analysis.copy_at.get((position.stage, position.number))
     through: list[StepPosition] = []
     path = sought.path
@@ -60,9 +60,9 @@ def producers_of(analysis: Analysis, position: StepPosition, sought: Sought) -> 
 
 
 def candidates_in(analysis: Analysis, line: Sequence[StepPosition], sought: Sought) -> tuple[StepPosition, ...]:
-    """Return which instructions of *line* may have brought what is sought: the one that names it, else all that may.
+    """Return the instructions of *line* that may have added the target: the one that names it, else all candidates.
 
-    What was changed, was so by the one that installed it or by any after that.
+    A changed file was changed by the instruction that installed it, or by any later one.
     """
     runs = [
         (position, run)
@@ -94,7 +94,7 @@ def candidates_in(analysis: Analysis, line: Sequence[StepPosition], sought: Soug
 
 
 def installs_naming(analysis: Analysis, run: Run, name: NormalizedName) -> tuple[Install, ...]:
-    """Return the installations of *run* that ask for the project *name*, on the command line or in a file."""
+    """Return the installations of *run* that request the project *name*, on the command line or in a file."""
     return tuple(install for install in run.installs if _names(analysis, run, install, name))
 
 
@@ -107,7 +107,7 @@ def _names(analysis: Analysis, run: Run, install: Install, name: NormalizedName)
 
 
 def _project_in(text: str) -> NormalizedName:
-    """Return the project that a word asks for: ``a[b]>=1``, ``a-1.0-py3-none-any.whl``, ``…/a.git``."""
+    """Return the project that a word requests: ``a[b]>=1``, ``a-1.0-py3-none-any.whl``, ``…/a.git``."""
     last = text.partition("#")[0].rstrip("/").rpartition("/")[2] if "/" in text else text
     end = next((number for number, letter in enumerate(last) if letter in "=<>!~[;@ ("), len(last))
     stem = last[:end].removesuffix(".git")
@@ -117,7 +117,7 @@ def _project_in(text: str) -> NormalizedName:
 
 
 def _brings_more(analysis: Analysis, run: Run) -> bool:
-    """Return whether an installation of *run* brings what its packages need."""
+    """Return whether an installation of *run* also installs dependencies."""
     return any(not analysis.dependency_free(install) for install in run.installs)
 
 
@@ -131,7 +131,7 @@ def _candidates(analysis: Analysis, stage: int, sought: Sought) -> tuple[StepPos
 
 
 def _may_cover(analysis: Analysis, copy: Copy | None, path: str) -> bool:
-    """Return whether *copy* may have put something at *path*: a file of the context comes to a folder by its name."""
+    """Return whether *copy* may have written *path*: a file copied to a folder keeps its name."""
     if copy is None or not _covers(copy, path):
         return False
     read = analysis.context.read
@@ -142,12 +142,12 @@ def _may_cover(analysis: Analysis, copy: Copy | None, path: str) -> bool:
 
 
 def _covers(copy: Copy | None, path: str) -> bool:
-    """Return whether *copy* may have put something at *path*."""
+    """Return whether *copy* may have written *path*."""
     return copy is not None and bool(path) and f"{path}/".startswith(f"{copy.destination.rstrip('/')}/")
 
 
 def _source_path(copy: Copy, path: str) -> str:
-    """Return where what is at *path* was in the stage that *copy* takes it from, "" where that is unknown."""
+    """Return the place of *path* in the stage that *copy* copies from, "" if that is unknown."""
     if not _covers(copy, path):
         return ""
     inside = path[len(copy.destination.rstrip("/")) :].lstrip("/")

@@ -1,7 +1,7 @@
-"""A step of an image's history in, whether an instruction of a Dockerfile is what it came of out.
+"""Decide whether a step of an image's history comes from an instruction of a Dockerfile.
 
 The classic builder writes ``/bin/sh -c #(nop) CMD ["a"]`` and ``|1 A=b /bin/sh -c make``, BuildKit ``CMD ["a"]`` and
-``RUN |1 A=b /bin/sh -c make # buildkit``, Buildah as the classic one with options, kaniko what stands in the file.
+``RUN |1 A=b /bin/sh -c make # buildkit``, Buildah as the classic one with options, kaniko the line of the file.
 """
 
 import posixpath
@@ -17,7 +17,7 @@ from lockml.docker.dockerfile.variables import substitute
 
 __all__ = ["Spelling", "Written", "likeness", "spelling_of", "written"]
 
-_LONGEST: Final = 1 << 16  # no builder takes a longer line
+_LONGEST: Final = 1 << 16  # no builder accepts a longer line
 _FILES: Final = ("ADD", "COPY", "RUN", "WORKDIR")
 _METADATA: Final = "ARG CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL MAINTAINER ONBUILD SHELL STOPSIGNAL USER VOLUME"
 _KEYWORDS: Final = frozenset((*_FILES, *_METADATA.split()))
@@ -28,14 +28,14 @@ _FLAGS: Final = re.compile(r"(?:--[a-z]\S* )+")
 
 
 class Written(Struct, frozen=True):
-    """What a step of a history says: the *keyword* and the *text* behind it, with single blanks."""
+    """A step of a history: the *keyword* and the *text* after it, with single blanks."""
 
     keyword: str
     text: str
 
 
 class Spelling(Struct, frozen=True, kw_only=True):
-    """How builders may write an instruction: the *texts* of metadata, or of a RUN behind one of its *shells*.
+    """The forms in which builders write an instruction: the *texts* of metadata, or of a RUN after one of its *shells*.
 
     A COPY or ADD is *copy*.
     """
@@ -48,7 +48,7 @@ class Spelling(Struct, frozen=True, kw_only=True):
 
 
 def written(created_by: str) -> Written:
-    """Return what *created_by* says; what has no keyword is a RUN."""
+    """Return the parsed *created_by*; a step without a keyword is a RUN."""
     text = " ".join(created_by[:_LONGEST].split()).removesuffix("# buildkit").rstrip()
     classic = _CLASSIC.match(text)
     keyword, _, rest = text[classic.end() if classic is not None else 0 :].partition(" ")
@@ -56,7 +56,7 @@ def written(created_by: str) -> Written:
 
 
 def spelling_of(step: Step, copy: Copy | None, escape: str) -> Spelling:
-    """Return how builders may write *step*, which is that *copy* where it is one."""
+    """Return the forms in which builders write *step*, given its *copy* if it is one."""
     instruction = step.instruction
     if instruction.trigger:
         return Spelling(keyword="ONBUILD", texts=frozenset())
@@ -71,7 +71,7 @@ def spelling_of(step: Step, copy: Copy | None, escape: str) -> Spelling:
 
 
 def likeness(spelling: Spelling, found: Written) -> int:
-    """Return how sure it is that *found* came of the instruction: 0 it did not, 1 by its keyword alone, 3 surely."""
+    """Return how certainly *found* comes from the instruction: 0 not, 1 by its keyword only, 3 certainly."""
     if spelling.keyword != found.keyword:
         return 0
     if found.keyword == "RUN":
@@ -82,7 +82,7 @@ def likeness(spelling: Spelling, found: Written) -> int:
 
 
 def _scripts(instruction: Instruction) -> frozenset[str]:
-    """Return the command as builders hand it on, with single blanks."""
+    """Return the command as builders pass it on, with single blanks."""
     if instruction.words is not None:
         return frozenset({" ".join(" ".join(instruction.words).split()), " ".join(instruction.arguments.text.split())})
     script = instruction.arguments.text
@@ -94,7 +94,7 @@ def _scripts(instruction: Instruction) -> frozenset[str]:
 
 
 def _is_run(spelling: Spelling, found: str) -> bool:
-    """Return whether *found* is the command, behind the values of ARGs, ``|2 A=b C=d``, the shell, and options."""
+    """Return whether *found* is the command, after the values of ARGs, ``|2 A=b C=d``, the shell, and options."""
     for text in spelling.texts:
         if not text or not found.endswith(text):
             continue
@@ -122,5 +122,5 @@ def _copied(spelling: Spelling, text: str) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return *text* without what builders write differently: blanks, quotes, commas."""
+    """Return *text* without the characters that builders write differently: blanks, quotes, commas."""
     return " ".join(re.sub(r"[\"',]", " ", text).replace("[", "[ ").replace("]", " ]").split())

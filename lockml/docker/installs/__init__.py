@@ -1,1 +1,1 @@
-"""Which commands install Python packages, what, from where and with which options."""
+"""Find the commands that install Python packages: what, from where and with which options."""

@@ -1,4 +1,4 @@
-"""A command in, what it installs out: pip under any name, uv, conda, Poetry and the like."""
+"""Find what a command installs: pip under any name, uv, conda, Poetry and the like."""
 
 import re
 from typing import Final
@@ -19,7 +19,7 @@ _MODULES: Final = re.compile(r"pip|uv|poetry|pdm|pipenv|pipx|conda|mamba")
 
 
 def find_install(command: Command) -> Install | None:
-    """Return what *command* installs, None where it installs no Python packages."""
+    """Return what *command* installs, None if it installs no Python packages."""
     words = command.words
     name = program(words[0])
     if _PYTHON.fullmatch(name):
@@ -43,7 +43,7 @@ def _of_tool(command: Command, name: str, rest: tuple[Argument, ...]) -> Install
 
 
 def _module(words: tuple[Argument, ...]) -> int | None:
-    """Return where the module of ``python -m MODULE`` is, or the script ``setup.py``."""
+    """Return the index of the module in ``python -m MODULE``, or of the script ``setup.py``."""
     position = 1
     while position < len(words):
         text = words[position].text

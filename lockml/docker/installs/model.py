@@ -1,4 +1,4 @@
-"""The noun of an installation: one command that puts Python packages into an image."""
+"""The data model of an installation: one command that installs Python packages."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,11 +12,11 @@ __all__ = ["INSTALLERS", "Install", "Option"]
 
 _INSTALLERS: Final = "pip setuptools wheel uv pipx poetry poetry-core pdm pipenv virtualenv pip-tools hatch build rye"
 INSTALLERS: Final = frozenset(map(NormalizedName, _INSTALLERS.split()))
-"""What installs and builds packages, and so stands outside the lock."""
+"""The tools that install and build packages, which locks do not contain."""
 
 
 class Option(Struct, frozen=True, kw_only=True):
-    """An option as it is given: *value* is None for a flag; *start* and *stop* are the offsets of all of it."""
+    """An option as written: *value* is None for a flag; *start* and *stop* are offsets, value included."""
 
     name: str
     value: str | None
@@ -29,8 +29,8 @@ class Option(Struct, frozen=True, kw_only=True):
 class Install(Struct, frozen=True, kw_only=True):
     """What *command* installs.
 
-    *tool* is the installer: ``pip``, ``uv pip``, ``uv sync``, ``conda``, ``poetry`` and so on. *verb* is the word that
-    options can be added behind. *named* are the requirements on the command line, *projects* are local trees,
+    *tool* is the installer: ``pip``, ``uv pip``, ``uv sync``, ``conda``, ``poetry`` and so on. *verb* is the word after
+    which options can be added. *named* are the requirements on the command line, *projects* are local trees,
     *archives* are wheels, URLs and repositories, *files* those of ``-r``. *frozen* says that a lock of *tool* decides.
     """
 
@@ -55,7 +55,7 @@ class Install(Struct, frozen=True, kw_only=True):
         return self.tool in ("pip", "uv pip")
 
     def option(self, *names: str) -> Option | None:
-        """Return the last option of one of *names*, None where none is given."""
+        """Return the last option with one of *names*, None if there is none."""
         return next((option for option in reversed(self.options) if option.name in names), None)
 
     def has(self, *names: str) -> bool:
@@ -63,7 +63,7 @@ class Install(Struct, frozen=True, kw_only=True):
         return self.option(*names) is not None
 
     def is_set(self, variable: str) -> bool:
-        """Return whether the environment switches *variable* on, as ``UV_NO_CACHE=1`` does, in pip's words for off."""
+        """Return whether the environment enables *variable*, as ``UV_NO_CACHE=1`` does, by pip's words for off."""
         value = self.variables.get(variable)
         off = ("", "0", "false", "no", "off", "n", "f")
         return variable in self.variables and (value is None or value.strip().lower() not in off)

@@ -1,4 +1,4 @@
-"""Commands of uv, Poetry, PDM, Pipenv, pipx, conda and setup.py in, an `Install` out."""
+"""Parse commands of uv, Poetry, PDM, Pipenv, pipx, conda and setup.py into an `Install`."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""``pip install`` and ``uv pip install`` in, an `Install` out (pip's and uv's command lines)."""
+"""Parse ``pip install`` and ``uv pip install`` into an `Install` (pip's and uv's command lines)."""
 
 import re
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ _WHEEL: Final = re.compile(r"(?:\.whl|\.zip|\.tar\.gz|\.tgz|\.tar\.bz2|\.tar\.xz
 
 
 def parse_pip(command: Command, words: Sequence[Argument], tool: str) -> Install | None:
-    """Return what ``TOOL …`` installs, *words* being what stands behind the tool; None for another subcommand."""
+    """Return what ``TOOL …`` installs, with *words* after the tool; None for another subcommand."""
     verb_index = _verb(words)
     if verb_index is None:
         return None
@@ -97,7 +97,7 @@ def parse_pip(command: Command, words: Sequence[Argument], tool: str) -> Install
 
 
 def _verb(words: Sequence[Argument]) -> int | None:
-    """Return where the subcommand is, None where it installs nothing."""
+    """Return the index of the subcommand, None if it installs nothing."""
     position = 0
     while position < len(words):
         text = words[position].text
@@ -128,7 +128,7 @@ def _is_project(text: str) -> bool:
 
 
 def _full(text: str) -> str:
-    """Return the option that *text* begins, as pip takes every prefix that fits one alone."""
+    """Return the option that *text* abbreviates, as pip accepts every unambiguous prefix."""
     name = text.partition("=")[0]
     if name in _VALUED or name in _FLAGS or not name.startswith("--") or len(name) < 4:
         return name
@@ -164,7 +164,7 @@ def parse_options(words: Sequence[Argument]) -> tuple[tuple[Option, ...], list[A
 
 
 def _short_options(word: Argument, behind: Sequence[Argument], options: list[Option]) -> int:
-    """Add the options of a cluster as ``-qr FILE``; return how many words behind it belong to it."""
+    """Add the options of a cluster such as ``-qr FILE``; return how many words after it belong to it."""
     text = word.text
     for offset in range(1, len(text)):
         name = _SHORT.get(f"-{text[offset]}", f"-{text[offset]}")

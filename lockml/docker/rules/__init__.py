@@ -1,1 +1,1 @@
-"""What is wrong with an image, a rule a finding."""
+"""The rules for Dockerfiles, a module for each family."""

@@ -1,4 +1,4 @@
-"""LK401 to LK404: base images that can change, that are not the lock's, or whose Python or CUDA is not."""
+"""LK401 to LK404: base images that can change, that are not the lock's, or with another Python or CUDA."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +27,7 @@ _CUDA_RULES: Final = frozenset({"base-major", "libraries-of-another-major"})
 
 
 def find_bases(analysis: Analysis) -> Iterator[Finding]:
-    """Yield what is wrong with the images that the stages begin with and copy from."""
+    """Yield the faults of the images that the stages are based on and copy from."""
     for stage in analysis.stages:
         base = stage.base
         if base.stage is None and base.value is not None and base.value.lower() != "scratch":
@@ -39,12 +39,12 @@ def find_bases(analysis: Analysis) -> Iterator[Finding]:
 
 
 def root_of(analysis: Analysis, stage: int) -> Base:
-    """Return the image that *stage* begins with in the end."""
+    """Return the image that *stage* is finally based on."""
     return analysis.stages[analysis.line(stage)[-1]].base
 
 
 def _installing(analysis: Analysis) -> list[int]:
-    """Return the stages that install this lock, or files that are not known."""
+    """Return the stages that install this lock, or unknown files."""
     return sorted({run.stage for run, install in analysis.installs if _may_install_lock(analysis, run, install)})
 
 
@@ -54,11 +54,11 @@ def _digest(analysis: Analysis, text: str, start: int, stop: int, base: Base | N
         return
     default = f" ({text} by default)" if base is not None and "$" in base.text else ""
     if not image.tag:
-        message = f"{text} has no tag and no digest: it is whatever is newest when the image is built"
+        message = f"{text} has no tag and no digest: each build uses whatever is newest"
     elif image.tag == "latest":
-        message = f"latest is whatever is newest when the image is built{default}"
+        message = f"latest is whatever is newest at each build{default}"
     else:
-        message = f"the tag {image.tag} can be another image tomorrow{default}"
+        message = f"the tag {image.tag} can point to another image tomorrow{default}"
     yield Finding(
         code="LK401",
         severity=RULES["LK401"].severity,
@@ -72,7 +72,7 @@ def _digest(analysis: Analysis, text: str, start: int, stop: int, base: Base | N
 
 
 def _pin(analysis: Analysis, image: ImageName, base: Base) -> tuple[Edit, ...]:
-    """Add the digest that the lock has for this very image."""
+    """Add the digest that the lock has for exactly this image."""
     lock = analysis.lock
     if lock is None or not lock.base_image or "$" in base.text or base.text != base.value:
         return ()
@@ -97,7 +97,7 @@ def _copied_images(analysis: Analysis) -> Iterator[Finding]:
 
 
 def _of_lock(analysis: Analysis) -> Iterator[Finding]:
-    """Yield what is wrong with the bases of the stages that install the lock."""
+    """Yield the faults of the bases of stages that install the lock."""
     lock = analysis.lock
     if lock is None:
         return
@@ -111,15 +111,15 @@ def _of_lock(analysis: Analysis) -> Iterator[Finding]:
         python = python_of(image)
         if lock.base_image and not _same(image, lock.base_image):
             yield _finding(
-                analysis, "LK402", base, f"{base.value} is not {lock.base_image}, which {lock.file} is made for"
+                analysis, "LK402", base, f"{base.value} is not {lock.base_image}, which {lock.file} was made for"
             )
         elif python is not None and not lock.serves_python(python):
             pythons = ", ".join(lock.pythons) or str(lock.requires_python)
-            yield _finding(analysis, "LK403", base, f"Python {python}: {lock.file} is made for {pythons}")
+            yield _finding(analysis, "LK403", base, f"the base has Python {python}, but {lock.file} is for {pythons}")
 
 
 def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Return whether *install* takes this lock, or files that are not known."""
+    """Return whether *install* installs this lock, or unknown files."""
     if not install.files:
         return analysis.is_locked(run, install)
     found = [analysis.pins_of(run, install, option) for option in install.files]
@@ -128,7 +128,7 @@ def _may_install_lock(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _same(image: ImageName, locked_text: str) -> bool:
-    """Return whether *image* is the one that was locked for; what has no reference of an image is not compared."""
+    """Return whether *image* is the locked base; a lock without an image reference is not compared."""
     if locked_text.startswith(("/", ".")) or locked_text.endswith((".tar", ".tar.gz", ".tgz")):
         return True
     locked = parse_image(locked_text)
@@ -137,7 +137,7 @@ def _same(image: ImageName, locked_text: str) -> bool:
     if image.digest and locked.digest:
         return image.digest == locked.digest
     if any(each.digest and not each.tag for each in (image, locked)):
-        return True  # which tag has that digest is not known
+        return True  # the tag of that digest is unknown
     return (image.tag or "latest") == (locked.tag or "latest")
 
 
@@ -149,12 +149,12 @@ def _finding(analysis: Analysis, code: str, base: Base, message: str) -> Finding
         source=analysis.source,
         start=base.start,
         stop=base.stop,
-        hint="name the image that was locked for, or compile with --base-image for this one",
+        hint="use the locked base image, or compile with --base-image for this one",
     )
 
 
 def _other_cuda(analysis: Analysis, facts: LockFacts) -> Iterator[Finding]:
-    """Yield the bases of the stages that install the lock whose CUDA is not that of the lock."""
+    """Yield the bases of stages that install the lock with another CUDA than the lock's."""
     roots = {
         base.start: base for stage in _installing(analysis) if (base := root_of(analysis, stage)).value is not None
     }
@@ -166,15 +166,15 @@ def _other_cuda(analysis: Analysis, facts: LockFacts) -> Iterator[Finding]:
 
 
 def _misfits(lock: Lock, cuda: str, file: str) -> Iterator[tuple[str, str]]:
-    """Yield what does not fit an image of *cuda*, and the remedy; what a lock cannot select is told elsewhere."""
+    """Yield what does not fit an image with *cuda*, and the remedy; an unselectable lock is reported elsewhere."""
     if lock.accelerator == "cpu":
-        yield f"the image is of CUDA {cuda}, and {file} is for CPU", "use a base image without CUDA"
+        yield f"the image has CUDA {cuda}, but {file} is for CPU", "use a base image without CUDA"
         return
     if lock.accelerator.startswith("cu") and int(lock.accelerator[2:4]) != int(cuda.partition(".")[0]):
-        text = f"the image is of CUDA {cuda}, and {file} is for {lock.accelerator}"
+        text = f"the image has CUDA {cuda}, but {file} is for {lock.accelerator}"
         yield (
             text,
-            f"use a base image of CUDA {lock.accelerator[2:4]}, or compile for this one ({setting('accelerator')})",
+            f"use a base image with CUDA {lock.accelerator[2:4]}, or compile for this one ({setting('accelerator')})",
         )
         return
     with suppress(LockError):

@@ -1,4 +1,4 @@
-"""LK601, LK602: a .dockerignore that leaves out too much, or too little."""
+"""LK601, LK602: a .dockerignore that excludes too much, or too little."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -20,7 +20,7 @@ _LOCKS: Final = ("pylock.toml", "requirements.txt", "uv.lock", "poetry.lock", "r
 
 
 def find_context(analysis: Analysis) -> Iterator[Finding]:
-    """Yield an error for each locked file that is left out of the context, a warning for what is not."""
+    """Yield an error for each copied file that is excluded, a warning for what should be."""
     if analysis.context.read is None:
         return
     yield from _hidden(analysis)
@@ -44,11 +44,11 @@ def _hidden(analysis: Analysis) -> Iterator[Finding]:
             yield Finding(
                 code="LK601",
                 severity=RULES["LK601"].severity,
-                message=f"{path} is copied, and this line leaves it out of the context",
+                message=f"{path} is copied, but this line excludes it from the context",
                 source=source,
                 start=span[0],
                 stop=span[1],
-                hint=f"add the line !{path} behind it",
+                hint=f"add the line !{path} after it",
             )
 
 
@@ -64,7 +64,7 @@ def _lacking(analysis: Analysis, copy: Copy) -> Iterator[Finding]:
 
 
 def _append(source: Source | None, lines: list[str]) -> tuple[Edit, ...]:
-    """Return the edit of the .dockerignore that is there, () where there is none."""
+    """Return the edit of the existing .dockerignore, () if there is none."""
     if source is None:
         return ()
     text = "".join(f"{line}{source.newline}" for line in lines)
@@ -75,8 +75,8 @@ def _append(source: Source | None, lines: list[str]) -> tuple[Edit, ...]:
 def _finding(analysis: Analysis, copy: Copy, names: str, fix: tuple[Edit, ...]) -> Finding:
     source = analysis.context.ignore_source
     line = analysis.source.position(copy.instruction.start).line
-    where = ".dockerignore does not leave it out" if source is not None else "no .dockerignore leaves it out"
-    message = f"line {line} of {analysis.source.name} copies all of the context: {names} too, as {where}"
+    where = ".dockerignore does not exclude it" if source is not None else "no .dockerignore excludes it"
+    message = f"line {line} of {analysis.source.name} copies the entire context, including {names}, as {where}"
     instruction = copy.instruction
     start, stop = (0, 0) if source is not None else (instruction.start, instruction.stop)
     return Finding(

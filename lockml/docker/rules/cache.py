@@ -1,4 +1,4 @@
-"""LK202, LK203: caches of installers that stay in a layer, or that are mounted and not used."""
+"""LK202, LK203: installer caches that remain in a layer, or that are mounted but not used."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _CLEANING: Final = re.compile(r"cache\s+(?:purge|clean|prune)|clean\s+(?:-\S*[ap
 
 
 def find_caches(analysis: Analysis) -> Iterator[Finding]:
-    """Yield a warning for each installation whose cache is shipped, or is mounted and not used."""
+    """Yield a warning for each installation whose cache is shipped, or mounted but not used."""
     for run in analysis.runs:
         if run.installs:
             yield from _in_run(analysis, run)
@@ -41,7 +41,7 @@ def _in_run(analysis: Analysis, run: Run) -> Iterator[Finding]:
 
 
 def _links_to_cache(install: Install) -> bool:
-    """Return whether uv makes an environment of links into its cache, which must stay then."""
+    """Return whether uv makes an environment of links into its cache, which must then remain."""
     option = install.option("--link-mode")
     mode = option.value if option is not None else install.variables.get("UV_LINK_MODE")
     return install.tool in _UV and mode == "symlink"
@@ -52,13 +52,13 @@ def _without_cache(install: Install) -> bool:
     if install.tool in CONDA:
         return False
     value = install.variables.get(variable)
-    # pip turns the cache off for "off" and "0" too: the value is an option's, and this one begins with "no"
+    # pip also disables the cache for "off" and "0": the value belongs to an option that begins with "no"
     switched = variable in install.variables and (value is None or bool(value.strip()))
     return install.has(*_NO_CACHE) or (switched if install.tool == "pip" else install.is_set(variable))
 
 
 def _has_mount(run: Run, install: Install) -> bool:
-    """Return whether a mount keeps the cache out of the layer: one of its folder, or of one above or below it."""
+    """Return whether a mount keeps the cache out of the layer: on its folder, or one above or below it."""
     name = {"pip": "pip"}.get(install.tool, "uv")
     if install.tool in CONDA:
         name = "pkgs"
@@ -113,10 +113,10 @@ def _unused(analysis: Analysis, install: Install) -> Finding:
     return Finding(
         code="LK203",
         severity=RULES["LK203"].severity,
-        message=f"a cache is mounted for {install.tool}, and {option.name if option else variable} keeps it empty",
+        message=f"a cache is mounted for {install.tool}, but {option.name if option else variable} keeps it empty",
         source=analysis.source,
         start=option.start if option else install.command.start,
         stop=option.stop if option else install.command.stop,
         fix=() if by_variable or len(fix) != len(given) else fix,
-        hint=f"leave out {option.name if option else variable}, or the mount",
+        hint=f"remove {option.name if option else variable}, or the mount",
     )

@@ -24,7 +24,7 @@ _ADVICE: Final = "pass it with RUN --mount=type=secret"
 
 
 def login_in(text: str) -> tuple[int, int] | None:
-    """Return where a URL of *text* has a login, None where none has: a user of ssh, and git's own, are none."""
+    """Return where a URL of *text* has a login, None if none has: the users of ssh and git do not count."""
     for match in _LOGIN.finditer(text):
         scheme = text[match.start() : match.start(1)].partition("://")[0].lower()
         user, colon, password = match[1].partition(":")
@@ -64,11 +64,11 @@ def _logins(analysis: Analysis, mapped: MappedText, step: Step, instruction: Ins
         if _from_mount(text[start:stop], step, instruction):
             continue
         first = mapped.origin(start)
-        yield _finding(analysis, first, first + stop - start, "a login stands in this URL, and stays in the history")
+        yield _finding(analysis, first, first + stop - start, "this URL contains a login, which remains in the history")
 
 
 def _from_mount(login: str, step: Step, instruction: Instruction) -> bool:
-    """Return whether all that *login* holds comes from variables that are no ARG or ENV, as those of a secret mount."""
+    """Return whether *login* only uses variables that are neither ARG nor ENV, such as those of a secret mount."""
     secret = login.rpartition(":")[2]
     names = re.findall(r"\$\{?([A-Za-z_]\w*)", secret)
     if not names or re.sub(r"\$\{?[A-Za-z_]\w*\}?", "", secret):
@@ -80,7 +80,7 @@ def _from_mount(login: str, step: Step, instruction: Instruction) -> bool:
 
 
 def _variables(analysis: Analysis, instruction: Instruction) -> Iterator[Finding]:
-    """Yield what an ENV or an ARG keeps."""
+    """Yield the secrets that an ENV or an ARG keeps."""
     text = instruction.arguments.text
     pairs: list[tuple[str, str | None, int]] = list(assignments(text, analysis.dockerfile.escape))
     if instruction.keyword == "ARG" and "=" not in text:
@@ -90,7 +90,7 @@ def _variables(analysis: Analysis, instruction: Instruction) -> Iterator[Finding
         login = login_in(value) if value else None
         if login is not None:
             start = origin(offset + login[0])
-            yield _finding(analysis, start, start + login[1] - login[0], f"{name}: a login stands in this URL")
+            yield _finding(analysis, start, start + login[1] - login[0], f"{name}: this URL contains a login")
             continue
         if not SECRET_NAME.search(name) or _OF_MODELS.search(name):
             continue
@@ -99,9 +99,9 @@ def _variables(analysis: Analysis, instruction: Instruction) -> Iterator[Finding
         if value is None and instruction.keyword == "ENV":
             continue
         start = origin(max(offset, 0))
-        what = "its value stays in the image" if instruction.keyword == "ENV" else "its value stays in the history"
+        what = "its value remains in the image" if instruction.keyword == "ENV" else "its value remains in the history"
         stop = start + len(value if value is not None else name)
-        yield _finding(analysis, start, stop, f"{name} is a secret by its name: {what}")
+        yield _finding(analysis, start, stop, f"{name} looks like a secret by its name: {what}")
 
 
 def _finding(analysis: Analysis, start: int, stop: int, message: str) -> Finding:

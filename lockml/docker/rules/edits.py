@@ -1,4 +1,4 @@
-"""Edits that several rules make: options added and removed, commands and instructions taken out."""
+"""Edits that several rules share: add and remove options, remove commands and instructions."""
 
 import re
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ __all__ = ["add_option", "line_before", "remove_command", "remove_instruction", 
 
 
 def add_option(install: Install, option: str) -> tuple[Edit, ...]:
-    """Return the edit that puts *option* behind the subcommand, () where the source cannot be edited there."""
+    """Return the edit that inserts *option* after the subcommand, () if the source cannot be edited there."""
     if not (install.command.exact and install.verb.whole):
         return ()
     return (Edit(start=install.verb.stop, stop=install.verb.stop, text=f" {option}"),)
 
 
 def require_hashes(install: Install) -> tuple[Edit, ...]:
-    """Return the edit that puts ``--require-hashes`` in front of the files, () where the source cannot be edited."""
+    """Return the edit that inserts ``--require-hashes`` before the files, () if the source cannot be edited."""
     if not (install.command.exact and install.files and install.files[0].whole):
         return add_option(install, "--require-hashes")
     start = install.files[0].start
@@ -28,7 +28,7 @@ def require_hashes(install: Install) -> tuple[Edit, ...]:
 
 
 def remove_option(source: Source, install: Install, option: Option) -> tuple[Edit, ...]:
-    """Return the edit that takes *option* out with the blanks before it, () where it cannot be."""
+    """Return the edit that removes *option* with the blanks before it, () if that is impossible."""
     if not (install.command.exact and option.whole):
         return ()
     start = option.start
@@ -42,7 +42,7 @@ def remove_option(source: Source, install: Install, option: Option) -> tuple[Edi
 def remove_command(
     source: Source, command: Command, commands: Sequence[Command], instruction: Instruction
 ) -> tuple[Edit, ...]:
-    """Return the edit that takes *command* out of its RUN, () where that would change what the others do."""
+    """Return the edit that removes *command* from its RUN, () if that would change what the others do."""
     if not command.exact or command.depth:
         return ()
     if len(commands) == 1:
@@ -64,7 +64,7 @@ def remove_command(
 
 
 def remove_instruction(source: Source, instruction: Instruction) -> tuple[Edit, ...]:
-    """Return the edit that takes *instruction* out with its lines, () where a comment stands in it."""
+    """Return the edit that removes *instruction* with its lines, () if it contains a comment."""
     text = source.text[instruction.start : instruction.stop]
     if re.search(r"(?m)^[ \t]*#", text):
         return ()
@@ -79,6 +79,6 @@ def _line_start(source: Source, instruction: Instruction) -> int:
 
 
 def line_before(source: Source, instruction: Instruction, text: str) -> Edit:
-    """Return the edit that puts the line *text* in front of *instruction*."""
+    """Return the edit that inserts the line *text* before *instruction*."""
     start = _line_start(source, instruction)
     return Edit(start=start, stop=start, text=text + source.newline)

@@ -1,4 +1,4 @@
-"""LK502: virtual environments that are copied to where they do not run."""
+"""LK502: virtual environments that are copied to places where they do not run."""
 
 import posixpath
 from collections.abc import Iterator
@@ -40,12 +40,12 @@ def find_environments(analysis: Analysis) -> Iterator[Finding]:
                         source=analysis.source,
                         start=copy.instruction.start,
                         stop=copy.instruction.stop,
-                        hint="begin both stages with one image, and keep the path",
+                        hint="base both stages on the same image, and keep the path",
                     )
 
 
 def _problem(analysis: Analysis, stage: int, copy: Copy, prefix: str) -> str | None:
-    """Return why the environment *prefix* does not run where *copy* puts it, None where it does or is not copied."""
+    """Return why the environment *prefix* does not run where *copy* puts it, None if it does or is not copied."""
     assert copy.source_stage is not None  # noqa: S101 - the caller looked
     sources = [posixpath.normpath("/" + source) for source in copy.sources]
     source = next((each for each in sources if (prefix + "/").startswith(each.rstrip("/") + "/")), None)
@@ -54,10 +54,10 @@ def _problem(analysis: Analysis, stage: int, copy: Copy, prefix: str) -> str | N
     below = prefix[len(source.rstrip("/")) :]
     target = posixpath.normpath(copy.destination + below)
     if target != prefix and not (copy.folder and len(copy.sources) > 1):
-        return f"the environment {prefix} is copied to {target}, and its scripts name {prefix}"
+        return f"the environment {prefix} is copied to {target}, but its scripts name {prefix}"
     made, runs = (_python(analysis, number) for number in (copy.source_stage, stage))
     if made is not None and runs is not None and made != runs:
-        return f"the environment {prefix} is made by Python {made}, and Python {runs} is in this stage"
+        return f"the environment {prefix} was made by Python {made}, but this stage has Python {runs}"
     return None
 
 

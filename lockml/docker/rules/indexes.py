@@ -11,9 +11,9 @@ __all__ = ["find_merged_indexes"]
 
 
 def find_merged_indexes(analysis: Analysis) -> Iterator[Finding]:
-    """Yield a warning for each installation that takes packages from whichever index has the highest version.
+    """Yield a warning for each installation that uses whichever index has the highest version.
 
-    pip asks all indexes. uv asks them in order and takes what the first has, unless an option says otherwise.
+    pip searches all indexes. uv searches them in order and uses the first with the package, unless an option differs.
     """
     known: set[str] = set()
     for run, install in analysis.installs:
@@ -45,7 +45,7 @@ def _hashed(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _merged(install: Install) -> str | None:
-    """Return how indexes are merged, None where they are not."""
+    """Return how indexes are merged, None if they are not."""
     if install.tool == "pip":
         if install.has("--extra-index-url"):
             return "pip takes each package from whichever index has the highest version of it"

@@ -1,4 +1,4 @@
-"""LK105: a label that says which lock the image is built from, and names another one."""
+"""LK105: a lock label that does not match the lock."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _DIGEST: Final = re.compile("sha256:[0-9a-f]{64}")
 
 
 def find_labels(analysis: Analysis) -> Iterator[Finding]:
-    """Yield a warning for each label of a lock that is not the one of any target of the lock beside the file."""
+    """Yield a warning for each lock label that matches no target of the lock next to the file."""
     lock = analysis.lock
     if lock is None:
         return
@@ -41,7 +41,9 @@ def _in_step(analysis: Analysis, step: Step, lock: LockFacts) -> Iterator[Findin
         yield Finding(
             code="LK105",
             severity=RULES["LK105"].severity,
-            message=f"the label {LOCK_LABEL} is not the digest of {lock.file}" if digest else f"{value!r} is no digest",
+            message=f"the label {LOCK_LABEL} is not the digest of {lock.file}"
+            if digest
+            else f"{value!r} is not a digest",
             source=analysis.source,
             start=start,
             stop=max(instruction.arguments.end(offset + len(raw)), start),
@@ -51,7 +53,7 @@ def _in_step(analysis: Analysis, step: Step, lock: LockFacts) -> Iterator[Findin
 
 
 def _fix(instruction: Instruction, raw: str, offset: int, labels: tuple[str, ...]) -> tuple[Edit, ...]:
-    """Write the digest where the lock has one target, and the old one stands in the file as it is."""
+    """Return the edit that writes the digest, if the lock has one target and the old one is literal in the file."""
     found = _DIGEST.search(raw)
     arguments = instruction.arguments
     if len(labels) != 1 or found is None or raw.strip("\"'") != found[0] or not arguments.exact:

@@ -1,4 +1,4 @@
-"""LK201: code that is copied before what it needs is installed."""
+"""LK201: code that is copied before its dependencies are installed."""
 
 import posixpath
 import re
@@ -33,7 +33,7 @@ _CERTIFICATES: Final = frozenset({"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_C
 
 
 def find_order(analysis: Analysis) -> Iterator[Finding]:
-    """Yield a warning for the first installation of each stage that comes after all of the context."""
+    """Yield a warning for the first installation of each stage that follows a copy of the entire context."""
     for stage, copies in zip(analysis.stages, analysis.copies, strict=True):
         copy = next((each for each in copies if each.whole_context), None)
         if copy is None:
@@ -43,14 +43,14 @@ def find_order(analysis: Analysis) -> Iterator[Finding]:
             if run.number < copy.step:
                 continue
             if _needs_code(analysis, run, install):
-                break  # what stands behind it may need what it installs
+                break  # later steps may need what it installs
             if _could_come_first(analysis, run, install):
                 yield _finding(analysis, stage, copy, run, install)
                 break
 
 
 def _needs_code(analysis: Analysis, run: Run, install: Install) -> bool:
-    """Return whether *install* installs something of what was copied."""
+    """Return whether *install* installs part of what was copied."""
     if install.projects or any("://" not in each.text and "+" not in each.text for each in install.archives):
         return True
     if not install.is_pip:
@@ -69,7 +69,7 @@ def _could_come_first(analysis: Analysis, run: Run, install: Install) -> bool:
 
 
 def _local(requirements: tuple[object, ...], unnamed: bool) -> bool:
-    """Return whether a file asks for what lies in the context."""
+    """Return whether a file requires something in the context."""
     paths = (str(getattr(each, "reference", None) or "") for each in requirements)
     return unnamed or any(path and "://" not in path for path in paths)
 
@@ -85,17 +85,17 @@ def _finding(analysis: Analysis, stage: Stage, copy: Copy, run: Run, install: In
     return Finding(
         code="LK201",
         severity=RULES["LK201"].severity,
-        message=f"all of the context is copied in line {line}, so that every change of the code installs this again",
+        message=f"line {line} copies the entire context, so every code change reinstalls this",
         source=source,
         start=install.command.start,
         stop=install.command.stop,
         fix=_fix(analysis, stage, copy, run),
-        hint="copy the requirement file alone, install it, and copy the code behind that",
+        hint="copy only the requirement file, install it, and then copy the code",
     )
 
 
 def _fix(analysis: Analysis, stage: Stage, copy: Copy, run: Run) -> tuple[Edit, ...]:
-    """Copy the files that the installation reads first, and all the rest behind it."""
+    """Copy the files that the installation reads first, and everything else after it."""
     between = stage.steps[copy.step + 1 : run.number]
     if not all(step.instruction.keyword in (*_NEUTRAL, "RUN", "WORKDIR") for step in between):
         return ()
@@ -125,7 +125,7 @@ def _fix(analysis: Analysis, stage: Stage, copy: Copy, run: Run) -> tuple[Edit, 
 
 
 def _needed(analysis: Analysis, copy: Copy, run: Run) -> list[tuple[str, str]] | None:
-    """Return (file of the context, where it goes) for what *run* reads of the code, None where that is not known."""
+    """Return (file of the context, destination) for what *run* reads of the code, None if that is unknown."""
     found: list[tuple[str, str]] = []
     for command in run.commands:
         install = next((each for each in run.installs if each.command is command), None)
@@ -148,7 +148,7 @@ def _needed(analysis: Analysis, copy: Copy, run: Run) -> list[tuple[str, str]] |
 
 
 def _read_beside(install: Install) -> Iterator[tuple[str, bool]]:
-    """Yield what *install* may read beside requirement files: a path, and whether it is one for sure."""
+    """Yield what *install* may read besides requirement files: a path, and whether it is certainly one."""
     word = install.command.words[0].text
     yield word, "/" in word
     for option in install.options:
@@ -163,7 +163,7 @@ def _read_beside(install: Install) -> Iterator[tuple[str, bool]]:
 
 
 def _on_path(analysis: Analysis, run: Run, command: Command) -> Iterator[tuple[str, bool]]:
-    """Yield where the program of *command* may be by what an ENV adds to PATH."""
+    """Yield where the program of *command* may be, given what ENV adds to PATH."""
     steps = (step.instruction for number in analysis.line(run.stage) for step in analysis.stages[number].steps)
     for each in steps:
         if each.keyword == "ENV" and "PATH" in each.arguments.text:
@@ -172,7 +172,7 @@ def _on_path(analysis: Analysis, run: Run, command: Command) -> Iterator[tuple[s
 
 
 def _is_of_code(analysis: Analysis, copy: Copy, command: Command, named: tuple[str, bool]) -> bool:
-    """Return whether what is *named* is of what *copy* brings, or may be for all that is known."""
+    """Return whether what is *named* comes, or may come, from *copy*."""
     text, is_path = named
     if not text or "://" in text or text.startswith("-"):
         return False

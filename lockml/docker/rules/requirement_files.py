@@ -1,4 +1,4 @@
-"""LK102, LK103, LK301: requirement files that are no lock, are another lock, or are installed without hashes."""
+"""LK102, LK103, LK301: requirement files that are not a lock, do not match it, or are installed without hashes."""
 
 import posixpath
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _MOST = 3
 
 
 def find_requirement_files(analysis: Analysis) -> Iterator[Finding]:
-    """Yield what is wrong with the files that pip and uv are given by ``-r``."""
+    """Yield the faults of the files that pip and uv read with ``-r``."""
     for run, install in analysis.installs:
         if not install.is_pip or install.has("--no-index", "--dry-run"):
             continue
@@ -42,7 +42,11 @@ def _judged(
         problem = _problem(pins)
         if problem:
             yield _finding(
-                analysis, "LK102", option, f"{file} is no lock: {problem}", _swap(analysis, run, install, option, found)
+                analysis,
+                "LK102",
+                option,
+                f"{file} is not a lock: {problem}",
+                _swap(analysis, run, install, option, found),
             )
         return
     if analysis.lock is None:
@@ -53,12 +57,12 @@ def _judged(
     differences = departures(pins, analysis.lock)
     if differences:
         more = f", and {len(differences) - _MOST} more" if len(differences) > _MOST else ""
-        message = f"{file} is not what {analysis.lock.file} says: {'; '.join(differences[:_MOST])}{more}"
+        message = f"{file} does not match {analysis.lock.file}: {'; '.join(differences[:_MOST])}{more}"
         yield _finding(analysis, "LK103", option, message)
 
 
 def _is_sources(analysis: Analysis, pins: Pins) -> bool:
-    """Return whether *pins* are what the lock says that the image builds, each by the locked commit or archive."""
+    """Return whether *pins* are the projects that the image builds, each by its locked commit or archive."""
     if analysis.lock is None or pins.unnamed:
         return False
     built = {each.name: each for each in analysis.lock.lock.built}
@@ -77,18 +81,18 @@ def _is_source_of(built: Built, reference: Reference | None) -> bool:
 
 
 def _problem(pins: Pins) -> str:
-    """Return what keeps *pins* from being a lock, "" where the file asks for nothing."""
+    """Return why *pins* are not a lock, "" if the file requires nothing."""
     if pins.loose:
         total = len(pins.requirements)
         names = ", ".join([*pins.loose[:_MOST], *(["…"] if len(pins.loose) > _MOST else [])])
-        return f"{len(pins.loose)} of {total} requirements fix no version ({names})"
+        return f"{len(pins.loose)} of {total} requirements have no fixed version ({names})"
     if pins.unhashed:
         return (
             f"{len(pins.unhashed)} of {len(pins.requirements)} pins have no hash ({', '.join(pins.unhashed[:_MOST])})"
         )
     if pins.unnamed:
         return "it installs a folder or an archive without naming the project"
-    return "repositories stand in it beside what has hashes" if pins.trees else ""
+    return "it mixes repositories with hashed packages" if pins.trees else ""
 
 
 def _finding(analysis: Analysis, code: str, option: Option, message: str, fix: tuple[Edit, ...] = ()) -> Finding:
@@ -105,7 +109,7 @@ def _finding(analysis: Analysis, code: str, option: Option, message: str, fix: t
 
 
 def _swap(analysis: Analysis, run: Run, install: Install, option: Option, found: tuple[str, Pins]) -> tuple[Edit, ...]:
-    """Install the lock's requirement file in place of the one that it was made of."""
+    """Install the lock's requirement file instead of its input."""
     file, pins = found
     locked = locked_file(analysis)
     if locked is None or posixpath.dirname(file) or file == locked or not _is_source(analysis, pins):
@@ -127,7 +131,7 @@ def _swap(analysis: Analysis, run: Run, install: Install, option: Option, found:
 
 
 def _is_source(analysis: Analysis, pins: Pins) -> bool:
-    """Return whether the lock has all that *pins* ask for."""
+    """Return whether the lock has everything that *pins* require."""
     lock = analysis.lock
     if lock is None or any(each.reference for each in pins.requirements):
         return False
@@ -135,7 +139,7 @@ def _is_source(analysis: Analysis, pins: Pins) -> bool:
 
 
 def _copy_edit(analysis: Analysis, run: Run, file: str, locked: str) -> tuple[Edit, ...] | None:
-    """Return the edit that copies *locked* in place of *file*, () where none is needed, None where none is known."""
+    """Return the edit that copies *locked* instead of *file*, () if none is needed, None if none is known."""
     for copy in reversed(analysis.copies[run.stage]):
         if copy.step >= run.number or not copy.of_context:
             continue
@@ -155,7 +159,7 @@ def _copy_edit(analysis: Analysis, run: Run, file: str, locked: str) -> tuple[Ed
 
 
 def _without_hashes(analysis: Analysis, install: Install, found: list[tuple[str, Pins] | None]) -> Iterator[Finding]:
-    """Yield a warning where nothing makes the installer refuse what has no hash."""
+    """Yield a warning if nothing makes the installer refuse files without a hash."""
     if requires_hashes(install) or any(each is not None and not each[1].is_lock for each in found):
         return
     names = [option.value or "" for option in install.files]
@@ -165,7 +169,7 @@ def _without_hashes(analysis: Analysis, install: Install, found: list[tuple[str,
     yield Finding(
         code="LK301",
         severity=RULES["LK301"].severity,
-        message=f"{', '.join(names)}: what has no hash there is installed all the same",
+        message=f"{', '.join(names)}: packages without a hash are installed as well",
         source=analysis.source,
         start=install.verb.start,
         stop=install.files[-1].stop if install.files[-1].start > install.verb.start else install.verb.stop,

@@ -1,4 +1,4 @@
-"""Requirements as they are written on a command line in, whether the lock has what they ask for out."""
+"""Decide whether the lock satisfies requirements on a command line."""
 
 import posixpath
 import re
@@ -27,13 +27,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def name_of(argument: Argument) -> NormalizedName | None:
-    """Return the project that *argument* asks for, None where only the build knows."""
+    """Return the project that *argument* requests, None if only the build knows it."""
     match = _NAME.match(argument.text)
     return canonicalize_name(match[0]) if match else None
 
 
 def lock_has(lock: LockFacts, texts: Iterable[str]) -> bool:
-    """Return whether the lock has every requirement of *texts* at a version that suits, without extras or URLs."""
+    """Return whether the lock has every requirement of *texts* at a suitable version, without extras or URLs."""
     for text in texts:
         try:
             asked = Requirement(text)
@@ -48,7 +48,7 @@ def lock_has(lock: LockFacts, texts: Iterable[str]) -> bool:
 
 
 def locked_file(analysis: Analysis) -> str | None:
-    """Return the requirement file of the context that is what the lock says, None if there is none."""
+    """Return the requirement file of the context that matches the lock, None if there is none."""
     lock = analysis.lock
     if lock is None:
         return None
@@ -60,7 +60,7 @@ def locked_file(analysis: Analysis) -> str | None:
 
 
 def plain_options(install: Install) -> bool:
-    """Return whether *install* has no options but those that mean the same for a requirement file."""
+    """Return whether *install* only has options that mean the same for a requirement file."""
     return all(option.name in _PLAIN for option in install.options)
 
 

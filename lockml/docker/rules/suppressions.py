@@ -1,4 +1,4 @@
-"""Findings and the comments of their file in, those that count out: ``# lockml: ignore[LK101] reason``."""
+"""Apply ignore comments to findings: ``# lockml: ignore[LK101] reason``."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -17,14 +17,14 @@ _COMMENT: Final = re.compile(r"(?m)(?:^|[ \t])#[ \t]*lockml:[ \t]*ignore(?:\[([^
 
 
 class Span(Struct, frozen=True):
-    """What a comment in it, or in front of it, speaks for: offsets in the source."""
+    """The range that a comment inside or before it applies to: offsets in the source."""
 
     start: int
     stop: int
 
 
 class Suppression(Struct, frozen=True, kw_only=True):
-    """A comment: its *codes* and the *span* that it speaks for."""
+    """A comment: its *codes* and the *span* that it applies to."""
 
     codes: frozenset[str]
     span: Span
@@ -33,7 +33,7 @@ class Suppression(Struct, frozen=True, kw_only=True):
 def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppression, ...], tuple[Finding, ...]]:
     """Return the ignore comments of *source*, and a finding for each that gives no reason or names no rule.
 
-    A comment inside of a span speaks for it, any other for the next one; without spans, for the whole file.
+    A comment inside a span applies to it, any other to the next one; without spans, to the entire file.
     """
     stops = [span.stop for span in spans]
     found: list[Suppression] = []
@@ -43,7 +43,7 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
         unknown = sorted(codes - RULES.keys())
         if not codes or unknown or not match[2].strip():
             problem = (
-                f"{unknown[0][:40]!r} is no rule"
+                f"{unknown[0][:40]!r} is not a rule"
                 if unknown
                 else "it names no rule"
                 if not codes
@@ -58,7 +58,7 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
                     source=source,
                     start=start,
                     stop=match.end() - match[0].endswith("\r"),
-                    hint="write # lockml: ignore[LK101] and a reason behind it",
+                    hint="write # lockml: ignore[LK101] followed by a reason",
                 )
             )
             continue
@@ -71,7 +71,7 @@ def suppressions_of(source: Source, spans: Sequence[Span]) -> tuple[tuple[Suppre
 
 
 def suppress(findings: Iterable[Finding], suppressions: Sequence[Suppression], source: Source) -> tuple[Finding, ...]:
-    """Return the *findings* that no comment of *source* speaks for."""
+    """Return the *findings* that no comment of *source* ignores."""
     codes: dict[Span, frozenset[str]] = {}
     for each in suppressions:
         codes[each.span] = codes.get(each.span, frozenset()) | each.codes

@@ -1,4 +1,4 @@
-"""LK101, LK104, LK501: what is installed without a lock, before or after what is locked."""
+"""LK101, LK104, LK501: packages installed without a lock, before or after the locked ones."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _MOST: Final = 5
 
 
 def find_unlocked(analysis: Analysis) -> Iterator[Finding]:
-    """Yield an error for each installation that no lock decides, a warning for each installer without version."""
+    """Yield an error for each installation without a lock, a warning for each installer without a version."""
     fixing: set[int] = set()
     for run, install in analysis.installs:
         if install.has("--dry-run", "--help", "--no-index") or install.is_set("PIP_NO_INDEX"):
@@ -46,7 +46,9 @@ def find_unlocked(analysis: Analysis) -> Iterator[Finding]:
         unlocked = _unlocked(analysis, install)
         if unlocked:
             finding = _finding(analysis, run, install, unlocked)
-            if finding.code == "LK101" and finding.fix:  # one locks the stage, and others then come after the lock
+            if (
+                finding.code == "LK101" and finding.fix
+            ):  # once the stage is locked, other installations come after the lock
                 if run.stage in fixing:
                     finding = replace(finding, fix=())
                 fixing.add(run.stage)
@@ -61,16 +63,16 @@ def _installers(analysis: Analysis, tools: tuple[Argument, ...]) -> Iterator[Fin
     yield Finding(
         code="LK501",
         severity=RULES["LK501"].severity,
-        message=f"{names}: the version is whatever is newest when the image is built",
+        message=f"{names}: each build installs whatever version is newest",
         source=analysis.source,
         start=unpinned[0].start,
         stop=unpinned[-1].stop,
-        hint="pin it, as in pip==25.3, or leave the base image's as it is",
+        hint="pin it, as in pip==25.3, or keep the base image's version",
     )
 
 
 def _unlocked(analysis: Analysis, install: Install) -> list[str]:
-    """Return what of *install* no lock decides, as a person reads it."""
+    """Return what *install* installs without a lock, in words for a person."""
     if install.tool == "uv sync":
         return ["uv sync without --locked or --frozen, which may lock again"] if not install.frozen else []
     if install.tool in CONDA:
@@ -88,7 +90,7 @@ def _unlocked(analysis: Analysis, install: Install) -> list[str]:
 
 
 def _is_unlocked_archive(analysis: Analysis, install: Install, archive: Argument) -> bool:
-    """Return whether *archive* may be other bytes tomorrow, or bring others with it."""
+    """Return whether *archive* may have other content tomorrow, or install dependencies."""
     if not analysis.dependency_free(install):
         return True
     return _is_remote(archive) and not _FIXED.search(archive.text)
@@ -107,19 +109,19 @@ def _finding(analysis: Analysis, run: Run, install: Install, unlocked: list[str]
     lock = analysis.lock
     if after is not None:
         line = analysis.source.position(after.command.start).line
-        message = f"{names}: not in a lock, and installed after the locked packages of line {line}"
+        message = f"{names}: not in a lock, but installed after the locked packages of line {line}"
         fix = _fix_after(analysis, run, install) if in_one_environment(analysis, run, install, after) else ()
         hint = "add it to the requirements and compile them"
     else:
-        message = f"{names}: not pinned by a lock, so that each build may install others"
+        message = f"{names}: not pinned by a lock, so each build may install something else"
         fix = _fix_unlocked(analysis, run, install)
         hint = "write it to requirements.in, run `lockml compile`, and install requirements.txt"
     if install.projects and not install.named and lock is not None:
-        hint = "install it with --no-deps behind the locked packages"
+        hint = "install it with --no-deps after the locked packages"
     if install.tool == "uv sync":
         hint = "add --locked"
     elif install.tool in CONDA:
-        hint = "lock it with conda-lock and install the explicit file, or install it by pip from a lock"
+        hint = "lock it with conda-lock and install the explicit file, or install it with pip from a lock"
     return Finding(
         code=code,
         severity=RULES[code].severity,
@@ -145,7 +147,7 @@ def _locked_before(analysis: Analysis, run: Run, install: Install) -> Install | 
 
 
 def _by_name(install: Install) -> bool:
-    """Return whether *install* asks for nothing but projects by name, with options that do not matter."""
+    """Return whether *install* only requests projects by name, with options that do not matter."""
     return (
         install.is_pip
         and bool(install.named)
@@ -156,7 +158,7 @@ def _by_name(install: Install) -> bool:
 
 
 def _fix_after(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ...]:
-    """Take out what the lock has installed already; leave out what a project needs, as the lock has it."""
+    """Return the edit that removes what the lock installs, or skips the dependencies of a project if locked."""
     if analysis.lock is None or locked_file(analysis) is None:
         return ()
     if _by_name(install) and lock_has(analysis.lock, (each.text for each in install.named)):
@@ -168,7 +170,7 @@ def _fix_after(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ..
 
 
 def _lock_serves(analysis: Analysis, run: Run, install: Install, project: Argument) -> bool:
-    """Return whether the lock has all that a *project* of the context needs, as its pyproject.toml states it."""
+    """Return whether the lock has everything that a *project* of the context needs, according to its pyproject.toml."""
     folder, _, extras = project.text.partition("[")
     file = analysis.context_file(run, f"{folder or '.'}/pyproject.toml", install.command.workdir)
     content = analysis.context.read(file) if file is not None and analysis.context.read is not None else None
@@ -179,7 +181,7 @@ def _lock_serves(analysis: Analysis, run: Run, install: Install, project: Argume
 
 
 def _fix_unlocked(analysis: Analysis, run: Run, install: Install) -> tuple[Edit, ...]:
-    """Install the lock where one of its packages was asked for by name."""
+    """Install the lock instead of one of its packages by name."""
     lock, command = analysis.lock, install.command
     if lock is None or not _by_name(install) or not command.exact or locked_file(analysis) is None:
         return ()

@@ -1,1 +1,1 @@
-"""The commands of RUN: words, expansions, control flow, wrappers."""
+"""Parse the commands of RUN: words, expansions, control flow, wrappers."""

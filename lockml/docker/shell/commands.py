@@ -1,7 +1,7 @@
-"""A shell script and the variables it begins with in, its simple commands out (POSIX shell, as far as bash).
+"""Parse a shell script with its initial variables into simple commands (POSIX shell, parts of bash).
 
-Control flow is looked through: every branch and every body counts. ``bash -c``, ``eval``, substitutions and
-here-documents that feed a shell are scripts of their own.
+Control flow is followed: every branch and every body counts. ``bash -c``, ``eval``, substitutions and here-documents
+that feed a shell are separate scripts.
 """
 
 import posixpath
@@ -29,7 +29,7 @@ _MOST: Final = 2000  # commands of one script
 
 
 class _Reader:
-    """Reads one script; *mode* says what the words of a compound command are: ``for``, ``case``, ``pattern``."""
+    """A reader of one script; *mode* says what the words of a compound command are: ``for``, ``case``, ``pattern``."""
 
     def __init__(self, script: MappedText, values: Values, workdir: str, depth: int) -> None:
         self.script = script
@@ -106,7 +106,7 @@ class _Reader:
             self.words.append(token)
 
     def _reserved(self, text: str) -> bool:
-        """Return whether *text*, which begins a command, is a word of the grammar, and do what it says."""
+        """Return whether *text*, the start of a command, is a reserved word, and apply it."""
         if text == "esac":
             self._end_case()
         elif text in _MODES:
@@ -169,7 +169,7 @@ class _Reader:
         self._add(command)
 
     def _value(self, token: Token, offset: int) -> str | None:
-        """Return the value of the assignment *token*, which begins behind its name."""
+        """Return the value of the assignment *token*, which begins after its name."""
         pieces = self._expanded(token)
         if len(pieces) == 1 and pieces[0].known and _ASSIGNMENT.match(pieces[0].text):
             return pieces[0].text[offset:]
@@ -183,7 +183,7 @@ class _Reader:
                 self.lists.pop(name, None)
 
     def _effects(self, command: Command, words: list[Token]) -> None:
-        """Do what *command* does to the variables and the folder of those behind it."""
+        """Apply the effect of *command* on the variables and the folder of later commands."""
         name = command.words[0].text
         if name in ("cd", "pushd") and len(command.words) == 2 and command.words[1].known:
             folder = substitute(command.words[1].text, {})
@@ -196,7 +196,7 @@ class _Reader:
             self.lists[command.words[-1].text] = (f"${command.words[-1].text}",)
 
     def _add(self, command: Command) -> None:
-        """Add *command* without what starts it, and the commands of the script that it is given."""
+        """Add *command* without its wrappers, and the commands of its script."""
         inner = unwrapped(command)
         self.commands.append(inner)
         script = script_argument(inner)
@@ -209,7 +209,7 @@ class _Reader:
             self.commands += _Reader(script, values, self.workdir, self.depth + 1).read()
 
     def _with_documents(self) -> list[Command]:
-        """Put the commands of here-documents that shells read behind those shells."""
+        """Insert the commands of here-documents after the shells that read them."""
         for index, token in reversed(self.documents):
             fed = self.commands[index] if index < len(self.commands) else None
             if token.heredoc is None or fed is None or self.depth >= _DEEPEST:
@@ -225,5 +225,5 @@ class _Reader:
 
 
 def commands_of(script: MappedText, values: Values, workdir: str) -> Iterator[Command]:
-    """Yield the commands of *script* in order, without ``sudo``, ``env`` and the like in front of them."""
+    """Yield the commands of *script* in order, without leading ``sudo``, ``env`` and the like."""
     yield from _Reader(script, values, workdir, 0).read()

@@ -1,4 +1,4 @@
-"""Tokens and variables in, `Argument`s out: quotes removed, variables expanded, unquoted values split at blanks."""
+"""Expand tokens to `Argument`s: quotes removed, variables expanded, unquoted values split at blanks."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,11 +10,11 @@ from lockml.docker.shell.tokens import Part, Token
 
 __all__ = ["arguments_of"]
 
-_MOST: Final = 1000  # words that one value may make
+_MOST: Final = 1000  # words that one value may expand to
 
 
 class _Fields:
-    """The words that a token becomes: *pieces* are those of the one that is being written."""
+    """The words that a token becomes: *pieces* belong to the word under construction."""
 
     def __init__(self) -> None:
         self.done: list[tuple[str, bool]] = []
@@ -48,7 +48,7 @@ class _Fields:
 def arguments_of(
     token: Token, script: MappedText, values: Values, lists: Mapping[str, tuple[str, ...]]
 ) -> list[Argument]:
-    """Return what *token* expands to; *lists* are the variables of loops, each of whose words becomes one."""
+    """Return the expansion of *token*; *lists* are loop variables, whose words each become one argument."""
     start, stop = script.origin(token.start), script.end(token.stop)
     parts = token.parts
     if len(parts) == 1 and parts[0].kind == "variable" and parts[0].value in lists:
@@ -80,7 +80,7 @@ def _add(fields: _Fields, part: Part, values: Values, lists: Mapping[str, tuple[
         else:
             value = values.get(part.value) if part.value.isidentifier() else substitute(f"${{{part.value}}}", values)
     if value is None:
-        fields.add(part.stands, known=False)
+        fields.add(part.raw, known=False)
     elif part.quoted:
         fields.add(value)
     else:

@@ -1,4 +1,4 @@
-"""The nouns of a shell script: words with positions, and the simple commands they make."""
+"""The data model of a shell script: words with positions, and simple commands."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ __all__ = ["Argument", "Command"]
 class Argument(Struct, frozen=True):
     """A word after expansion: its *text* and the offsets in the source of the word that it comes from.
 
-    *known* is false where part of it only the build knows: that part stands as it is written. *whole* says that the
-    word is this argument alone, so that it can be edited; *inner* is then what stands between its quotes.
+    *known* is false if only the build knows a part of it, which is then kept as written. *whole* says that the word is
+    only this argument, so it can be edited; *inner* is then the text between its quotes.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""A step of a build stage in, the commands that its RUN starts out."""
+"""Parse the RUN of a build step into the commands that it starts."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _ALONE: Final = re.compile(r"\d*<<-?\S+")
 
 
 def run_commands(step: Step) -> Iterator[Command]:
-    """Yield the commands of a RUN in order; a shell that is no Unix shell is not understood and yields none."""
+    """Yield the commands of a RUN in order; nothing for a shell that is not a Unix shell."""
     instruction = step.instruction
     if instruction.words is not None:
         yield from _exec_form(instruction, step)
@@ -50,7 +50,7 @@ def _exec_form(instruction: Instruction, step: Step) -> Iterator[Command]:
 
 
 def _script(instruction: Instruction) -> MappedText | None:
-    """Return what the shell reads, None where a here-document is for another interpreter."""
+    """Return what the shell reads, None if a here-document is for another interpreter."""
     arguments, heredocs = instruction.arguments, instruction.heredocs
     if not heredocs:
         return arguments

@@ -1,4 +1,4 @@
-"""A shell script in, its tokens with positions out: words in parts, operators, here-documents (POSIX shell, bash)."""
+"""Split a shell script into tokens with positions: words, operators, here-documents (POSIX shell, bash)."""
 
 import re
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ _HEREDOC: Final = re.compile(r"<<(-?)[ \t]*(\\?[\w.-]+|'[^'\n]*'|\"[^\"\n]*\")")
 class Part(Struct, frozen=True, kw_only=True):
     """A piece of a word: ``text`` as it is, ``variable`` by name, ``script`` of a substitution, ``unknown``.
 
-    *stands* is how it is written; *quoted* pieces are not split at blanks.
+    *raw* is how it is written; *quoted* pieces are not split at blanks.
     """
 
     kind: str
     value: str
-    stands: str
+    raw: str
     quoted: bool
     start: int = 0
 
@@ -41,7 +41,7 @@ class Token(Struct, kw_only=True):
 
 
 class _Scanner:
-    """Goes through a script once; *pending* here-documents begin at the next line feed."""
+    """A single pass over a script; *pending* here-documents begin at the next line feed."""
 
     def __init__(self, script: MappedText) -> None:
         self.script = script
@@ -86,13 +86,13 @@ class _Scanner:
         kind = "redirect" if text[0] in "<>" or text.startswith("&>") else "operator"
         if text in ("<(", ">("):
             end = _matching(self.text, self.offset)
-            part = Part(kind="script", value=self.text[self.offset : end], stands="", quoted=True, start=self.offset)
+            part = Part(kind="script", value=self.text[self.offset : end], raw="", quoted=True, start=self.offset)
             self.offset = min(end + 1, len(self.text))
             return Token(kind="word", text=self.text[start : self.offset], start=start, stop=self.offset, parts=[part])
         return Token(kind=kind, text=text, start=start, stop=self.offset)
 
     def _heredocs(self) -> None:
-        """Take the lines of the here-documents that the line before announced."""
+        """Consume the lines of the here-documents that the previous line announced."""
         for token, name, chomp in self.pending:
             begin = self.offset
             while self.offset < len(self.text):
@@ -136,7 +136,7 @@ class _Scanner:
         return Token(kind="word", text=text[start : self.offset], start=start, stop=self.offset, parts=parts)
 
     def _literal(self, parts: list[Part], value: str, *, quoted: bool) -> None:
-        parts.append(Part(kind="text", value=value, stands=value, quoted=quoted, start=self.offset + quoted))
+        parts.append(Part(kind="text", value=value, raw=value, quoted=quoted, start=self.offset + quoted))
 
     def _double_quoted(self, parts: list[Part]) -> None:
         text, length = self.text, len(self.text)
@@ -160,10 +160,10 @@ class _Scanner:
     def _flush(self, parts: list[Part], begin: int, *, always: bool = False) -> None:
         value = self.text[begin : self.offset]
         if value or always:
-            parts.append(Part(kind="text", value=value, stands=value, quoted=True, start=begin))
+            parts.append(Part(kind="text", value=value, raw=value, quoted=True, start=begin))
 
     def _expansion(self, *, quoted: bool) -> Part:
-        """Take a ``$…`` or a pair of back quotes."""
+        """Read a ``$…`` or a pair of back quotes."""
         text, start = self.text, self.offset
         if text[start] == "`":
             end = text.find("`", start + 1)
@@ -183,11 +183,11 @@ class _Scanner:
             kind, value, begin = ("variable", match[0], start) if match else ("text", "$", start)
             end = match.end() - 1 if match else start
         self.offset = min(end + 1, len(text))
-        return Part(kind=kind, value=value, stands=text[start : self.offset], quoted=quoted, start=begin)
+        return Part(kind=kind, value=value, raw=text[start : self.offset], quoted=quoted, start=begin)
 
 
 def _matching(text: str, offset: int) -> int:
-    """Return where the parenthesis that is open at *offset* closes, the end of *text* where it does not."""
+    """Return where the parenthesis that is open at *offset* closes, or the end of *text*."""
     depth, quote = 1, ""
     while offset < len(text):
         character = text[offset]
@@ -224,5 +224,5 @@ def _closing_brace(text: str, offset: int) -> int:
 
 
 def tokenize(script: MappedText) -> Iterator[Token]:
-    """Yield the tokens of *script*; whatever it is, all of it is read once."""
+    """Yield the tokens of *script*; any input is read completely, once."""
     yield from _Scanner(script).tokens()

@@ -1,4 +1,4 @@
-"""A command in, the command that it starts out: ``sudo``, ``env``, ``xargs``, ``conda run``, ``uv run``."""
+"""Unwrap commands that start another: ``sudo``, ``env``, ``xargs``, ``conda run``, ``uv run``."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ __all__ = ["is_shell", "program", "script_argument", "unwrapped"]
 
 _SHELLS: Final = frozenset({"sh", "bash", "ash", "dash", "zsh", "ksh"})
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
-_WITH_VALUES: Final = {  # programs that start another, and which of their options take a value
+_WITH_VALUES: Final = {  # programs that start another, with their options that take a value
     "sudo": "-u -g -h -p -C -r -t -U -T --user --group --preserve-env-list",
     "env": "-u --unset -C --chdir -S",
     "exec": "-a",
@@ -40,7 +40,7 @@ _RUNNER_OPTIONS: Final = (
     "--project --directory --index --default-index --env-file --manifest-path --only-group --no-group --package"
 )
 _RUNNER_VALUES: Final = frozenset(_RUNNER_OPTIONS.split())
-_MOST: Final = 10  # programs one behind the other
+_MOST: Final = 10  # nested programs
 
 
 def program(argument: Argument) -> str:
@@ -54,7 +54,7 @@ def is_shell(command: Command) -> bool:
 
 
 def script_argument(command: Command) -> Argument | None:
-    """Return the script that *command* gives to a shell, None where it gives none."""
+    """Return the script that *command* passes to a shell, None if there is none."""
     words = command.words
     name = program(words[0])
     if name == "eval" and len(words) == 2:
@@ -69,7 +69,7 @@ def script_argument(command: Command) -> Argument | None:
 
 
 def unwrapped(command: Command) -> Command:
-    """Return the command that *command* starts in the end, itself where it starts none."""
+    """Return the command that *command* finally starts, or itself."""
     for _ in range(_MOST):
         name = program(command.words[0])
         if name in _WITH_VALUES:
@@ -112,7 +112,7 @@ def _inside(command: Command, name: str) -> Command | None:
 
 
 def _run(command: Command) -> Command | None:
-    """Return what ``conda run`` and the like run, None where another subcommand is meant."""
+    """Return what ``conda run`` and the like run, None for another subcommand."""
     words = list(command.words[1:])
     if not words or words[0].text != "run":
         return None

@@ -60,7 +60,7 @@ def difference_of(report: DriftReport) -> Difference:
                 kind="files", name=group.owner, before=version, after=version, detail="its files differ from the lock"
             )
     exceeded = (
-        Problem(path=limit.code, reason="the check cannot determine it, and --strict requires it")
+        Problem(path=limit.code, reason="this check cannot determine it, but it is required")
         for limit in report.exceeded
     )
     return Difference(

@@ -61,7 +61,7 @@ def _softened(stack: Stack, major: int, about: Build | str, text: str, other: st
     remedy = f"update the driver to {floor}" + (f", or lock {other}" if other else ", or lock builds of an older CUDA")
     gpus = stack.gpus
     if number(stack.ground.compat) >= number(floor) and all(map(is_data_center, gpus)):
-        text += f"; the libcuda {stack.ground.compat} of the image helps data center GPUs alone"
+        text += f"; the libcuda {stack.ground.compat} of the image only helps data center GPUs"
         return finding("driver-needs-compat", about, text, remedy)
     return finding("driver-floor", about, text, remedy)
 
@@ -111,7 +111,7 @@ def compat_library(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         f"the image makes the loader take its own libcuda {ground.compat} (forward compatibility) before that of "
         f"driver {driver_text(stack)}, and {effect}"
     )
-    yield finding("compat", "image", text, "take its compat folder out of /etc/ld.so.conf.d and LD_LIBRARY_PATH")
+    yield finding("compat", "image", text, "remove its compat folder from /etc/ld.so.conf.d and LD_LIBRARY_PATH")
 
 
 def no_gpu(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
@@ -135,5 +135,5 @@ def unknown_build(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
     torch = next((each for each in builds if each.part.name == "torch"), None)
     if torch is None or torch.kind or parse_driver(stack.declared.driver) is None:
         return
-    text = f"nothing says which CUDA {torch.title} is built for, so driver {stack.driver} is not held against it"
+    text = f"nothing says which CUDA {torch.title} is built for, so driver {stack.driver} is not compared with it"
     yield finding("unknown", torch, text, "check the image, whose torch/version.py says it")

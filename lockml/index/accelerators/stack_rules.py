@@ -109,7 +109,7 @@ def same_files(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         text = f"{names} {'all' if len(there) > 2 else 'both'} write {group.folder}, and the last one installed wins"
         remedy = f"lock one of them{_fixed_in(group)}"
         if group.majors and not refuses:
-            remedy = f"install the one of torch's CUDA last, or leave the other out with {setting('exclude')}"
+            remedy = f"install the one of torch's CUDA last, or exclude the other with {setting('exclude')}"
         rule = "shared-files-of-majors" if refuses else "shared-files"
         about = Build(part=there[0], accelerator="", role="other")
         yield finding(rule, about, text, remedy)
@@ -151,7 +151,7 @@ def cudnn(stack: Stack, builds: Sequence[Build]) -> Iterator[Finding]:
         each, major = wrong[0]
         others = [f", which {other.title} needs" for other, own in wanted if own in majors]
         text = f"{each.title} is built for cuDNN {major}, and {there[0].title} is locked{''.join(others[:1])}"
-        newer = "take torch 2.4 or newer, which has cuDNN 9" if each.part.name == "torch" else f"lock cuDNN {major}"
+        newer = "use torch 2.4 or newer, which has cuDNN 9" if each.part.name == "torch" else f"lock cuDNN {major}"
         yield finding("cudnn", each, text, f"{newer}, or two environments")
     del stack
 

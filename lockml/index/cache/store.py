@@ -57,7 +57,7 @@ class Cache:
         return rows[0][1] if rows and zlib.crc32(rows[0][1]) == rows[0][0] else None
 
     def keep_fact(self, key: str, value: bytes) -> None:
-        """Keep *value* under *key* for ever; it is written together with others, at the latest by `close`."""
+        """Keep *value* under *key* permanently; it is written together with others, at the latest by `close`."""
         self._written[key] = value
         self._unwritten.append(key)
         if len(self._unwritten) >= _TOGETHER:

@@ -93,7 +93,7 @@ class RangeFile(io.RawIOBase):
 
     def _fetch(self, start: int, stop: int) -> bytes:
         if stop - start > _MAX_RANGE:
-            raise MetadataError(f"its archive wants {stop - start} bytes read for its directory")
+            raise MetadataError(f"its archive needs {stop - start} bytes read for its directory")
         content = self._read_range(start, stop)
         if len(content) != stop - start:
             raise MetadataError(f"the index sent {len(content)} bytes where {stop - start} were asked for")
@@ -118,7 +118,7 @@ class WheelArchive:
         except BROKEN as error:
             raise MetadataError(f"it is not a wheel ({error})") from error
         if min((entry.header_offset for entry in self._zip.infolist()), default=0) != 0:
-            raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
+            raise MetadataError("its archive does not begin with its first file, as if it followed another archive")
         self.dist_info = self._find_dist_info(project, version)
         self._rows: tuple[RecordRow, ...] | None = None
 

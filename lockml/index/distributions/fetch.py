@@ -51,7 +51,7 @@ def examine_wheel(
 ) -> ArtifactIdentity | str:
     """Return what the wheel *file* installs, or why that is unknown, by all its bytes, which have the named hash.
 
-    Raises PackageIndexError where they cannot be had, or have another hash.
+    Raises PackageIndexError if they are unavailable, or have another hash.
     """
     with fetch_whole(file.entry, client, cache.folder, stopped) as whole:
         try:
@@ -136,7 +136,7 @@ def _beside(file: DistributionFile, client: HttpClient) -> MetadataFields | None
     if names:
         found = {name: hashlib.new(name, answer.body, usedforsecurity=False).hexdigest() for name in names}
         require_hash(found, hashes, url, kind)
-    elif not _is_of(fields, file):  # such as a login page: the wheel itself can tell
+    elif not _is_of(fields, file):  # such as a login page: the wheel itself is read
         return None
     return fields
 

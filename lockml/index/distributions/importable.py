@@ -1,6 +1,6 @@
 """Lists the files of a wheel that Python can import, each with its hash, in few bytes.
 
-They tell which projects put different files at the same path. Of most wheels nothing but the names at the top is ever
+They show which projects put different files at the same path. Of most wheels nothing but the names at the top is ever
 looked at, so that those are kept apart from the files.
 """
 

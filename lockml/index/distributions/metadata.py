@@ -286,7 +286,7 @@ def _cached(most: int) -> Callable[[Callable[[str], _T]], Callable[[str], _T]]:
 @_cached(16384)  # releases of a project mostly need the same
 def _dependency(text: str) -> tuple[str, tuple[str, ...], str, str, str]:
     """Return the name, the extras, the specifier, the marker and the URL of *text*; raises InvalidRequirement."""
-    usual = _USUAL.fullmatch(text) if "  " not in text else None  # spaces without end take it time without end
+    usual = _USUAL.fullmatch(text) if "  " not in text else None  # unbounded spaces take it unbounded time
     if usual is not None:
         name, extras, within, bare, marker = usual.groups(default="")
         try:

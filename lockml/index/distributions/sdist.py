@@ -74,7 +74,7 @@ def read_zip_metadata(
     try:
         with zipfile.ZipFile(content) as archive:
             if min((entry.header_offset for entry in archive.infolist()), default=0) != 0:
-                raise MetadataError("its archive does not begin with a file of it, as if it followed another archive")
+                raise MetadataError("its archive does not begin with its first file, as if it followed another archive")
             on_top = [entry for entry in archive.infolist() if is_pkg_info(entry.filename)]
             if len(on_top) > _MOST_ON_TOP:
                 raise MetadataError(f"it has {len(on_top)} PKG-INFO on top")
@@ -99,7 +99,7 @@ def _only(contents: Iterator[bytes]) -> bytes:
     if first is None:
         raise DynamicMetadataError("it has no PKG-INFO, so that only a build can say what it needs")
     if any(content != first for content in contents):
-        raise MetadataError("it has PKG-INFO that differ, of which installers would take the last")
+        raise MetadataError("its PKG-INFO files differ, and installers use the last one")
     if len(first) > _MAX_METADATA:
         raise MetadataError(f"its PKG-INFO has more than {_MAX_METADATA} bytes")
     return first

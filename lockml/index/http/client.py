@@ -191,7 +191,7 @@ class HttpClient:
 
     def _refuse_offline(self, url: str) -> None:
         if self.offline:
-            problem = f"is not in the cache, and {setting('offline')} was asked for"
+            problem = f"is not in the cache, and {setting('offline')} is set"
             raise PackageIndexError(redact(url), problem, hint=f"run once without {setting('offline')}")
 
     def _get(self, url: str, headers: Mapping[str, str], sink: Sink | None, limit: int) -> Response:
@@ -255,7 +255,7 @@ class HttpClient:
             old, new = urlsplit(url), urlsplit(target)
             port = new.port or 80  # raises ValueError for what is no number
         except ValueError as error:
-            raise TransportError(f"it redirects to what is no address: {error}", passing=False) from error
+            raise TransportError(f"it redirects to an invalid address: {error}", passing=False) from error
         host = (new.hostname or "").lower()
         if (old.scheme, new.scheme) == ("https", "http") and self._insecure_hosts.isdisjoint((host, f"{host}:{port}")):
             problem = f"redirects to {redact(target)}, which is not secured, so that anyone on the way could change it"

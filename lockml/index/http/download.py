@@ -145,7 +145,7 @@ def fetch_whole(
 ) -> Iterator[WholeFile]:
     """Give the file *entry*, read once from its first byte to its last.
 
-    Raises MissingFileError where it is not there, PackageIndexError where it cannot be had or is not what is named.
+    Raises MissingFileError where it is not there, PackageIndexError if it is unavailable or not the named file.
     """
     if entry.url.startswith("file:"):
         with _local(entry) as whole:

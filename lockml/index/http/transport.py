@@ -33,7 +33,7 @@ _FAILURES: Final = (
     *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError),
     *(httpcore.ProxyError, httpcore.UnsupportedProtocol),
 )
-_PLAIN: Final = re.compile(  # what stays as it is: no name to encode, no port that goes without saying
+_PLAIN: Final = re.compile(  # what stays as it is: no name to encode, no default port
     r"(https?)://([a-z0-9][a-z0-9.-]*)(?::(?!80/|443/)([1-9][0-9]{0,3}))?"
     r"(/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*)"
 )
@@ -219,7 +219,7 @@ def _understood(url: str) -> Address:
     try:
         return parse_address(url)
     except ValueError as error:
-        raise TransportError(f"it cannot be asked: {error}", passing=False) from error
+        raise TransportError(f"the request is invalid: {error}", passing=False) from error
 
 
 def _asked(
@@ -239,7 +239,7 @@ def _asked(
         request = httpcore.Request(method, where, headers=[host, *sent], extensions=extensions)
         return connection.transport.handle_request(request)
     except ValueError as error:  # of a header or a host that no request can have
-        raise TransportError(f"it cannot be asked: {error}", passing=False) from error
+        raise TransportError(f"the request is invalid: {error}", passing=False) from error
     except _FAILURES as error:
         if exchange.overdue:
             raise TransportError("it takes too long to answer", passing=True) from error

@@ -2,7 +2,7 @@
 
 A project is taken from the first place that has it, and the others are not asked for it: so no one else's project of
 this name is used, and no other server learns a private name. What is found here is shown and never used. After a
-refusal, for the projects that cannot be had, and to warn of a shadowed release, a place is asked only for names that
+refusal, for unavailable projects, and to warn of a shadowed release, a place is asked only for names that
 are no secret to it (`is_no_secret`), unless the cache has the page.
 """
 
@@ -187,8 +187,8 @@ def _label(url: str) -> str:
     """Return a name for the index at *url*: the word of its host that distinguishes it."""
     host = urlsplit(url).hostname or ""
     words = [word for word in host.split(".")[:-1] if re.fullmatch("[a-z0-9][a-z0-9-]*", word)]
-    telling = [word for word in words if word not in _COMMON_LABELS and not word.isdigit()]
-    return telling[-1] if telling else "other"
+    distinct = [word for word in words if word not in _COMMON_LABELS and not word.isdigit()]
+    return distinct[-1] if distinct else "other"
 
 
 def _shown(place: IndexLocation) -> str:

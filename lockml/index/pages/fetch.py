@@ -104,7 +104,7 @@ def _refused(url: str, answer: Response) -> PackageIndexError:
 def _max_age(answer: Response) -> float:
     """Return for how many seconds the page may be kept (RFC 9111, 4.2.1); what makes no sense is none, a day is most.
 
-    What a server says of caching without an age, as must-revalidate, lets nothing be kept unasked either.
+    What a server says of caching without an age, as must-revalidate, allows nothing to be kept without asking either.
     """
     control = answer.headers.get("cache-control", "").lower()
     directives = dict(part.strip().partition("=")[::2] for part in control.split(","))

@@ -18,11 +18,11 @@ _NO_FILE_NAME: Final = re.compile(
 _LONGEST: Final = 255  # characters, of which a file system takes as many bytes
 
 FilesByRelease = tuple[dict[Version, list[int]], list[tuple[str, str]]]
-"""The positions of file names by version, and the names that tell none, with the reason."""
+"""The positions of file names by version, and the names that say none, with the reason."""
 
 
 def files_by_release(filenames: Sequence[str], name: NormalizedName) -> FilesByRelease:
-    """Return the positions of *filenames* by version, and those whose names tell none with the reason.
+    """Return the positions of *filenames* by version, and those whose names say none, with the reason.
 
     The fast path and `parsed_one_by_one` agree; a page of thousands of files takes a seventh less time by it.
     """
@@ -76,7 +76,7 @@ def _alike_by_release(filenames: Sequence[str], name: NormalizedName) -> FilesBy
 
 
 class FileNames:
-    """What names of files of the project *name* tell; what they have in common is read once."""
+    """The versions that names of files of the project *name* say; what they have in common is read once."""
 
     def __init__(self, name: NormalizedName) -> None:
         self._name = name
@@ -105,7 +105,7 @@ class FileNames:
             try:
                 found = Version(text)
             except InvalidVersion:
-                found = f"its version {text!r} is none (PEP 440)"
+                found = f"its version {text!r} is invalid (PEP 440)"
             self._versions[text] = found
         return found
 

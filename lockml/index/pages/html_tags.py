@@ -84,7 +84,7 @@ def _read_attribute(text: str, position: int) -> tuple[str, str, int]:
 
 
 def _decoded(value: str) -> str | None:
-    """Return *value* with its character references resolved, None where one is a number without end."""
+    """Return *value* with its character references resolved, None if one is an unbounded number."""
     try:
         return html.unescape(value)
     except ValueError:

@@ -190,7 +190,7 @@ def _decode(body: bytes, content_type: str, name: NormalizedName) -> _Page:
     if page.meta.api_version.partition(".")[0] != "1":
         raise PageError(f"speaks version {page.meta.api_version!r} of the simple API; lockml knows version 1")
     if canonicalize_name(page.name) != name:
-        raise PageError(f"describes {page.name!r} where {name!r} was asked for")
+        raise PageError(f"describes {page.name!r} instead of {name!r}")
     return page
 
 

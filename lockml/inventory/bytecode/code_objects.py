@@ -36,7 +36,7 @@ _SHORT: Final = [bytes((length,)) for length in range(_INLINE + 1)]
 class CodeError(Exception):
     """The body is not one that a CPython compiler writes, or exceeds a bound; *reason* says how.
 
-    Internal: it never reaches the user; comparing bytecode turns it into a deviation.
+    Internal: never reaches the user; comparing bytecode turns it into a deviation.
     """
 
     def __init__(self, reason: str) -> None:

@@ -50,7 +50,7 @@ class Refused(Struct, frozen=True, kw_only=True):
 class _FaultError(Exception):
     """A fault of the distribution as a whole.
 
-    Internal: it never reaches the user; `read_installed_wheel` returns it as a fault.
+    Internal: never reaches the user; `read_installed_wheel` returns it as a fault.
     """
 
 

@@ -45,4 +45,4 @@ def missing_projects(missing: Sequence[Requirement], index: Index) -> NotFoundEr
     general = f"check the spelling and the {setting('index-url')}{f'; asked: {asked}' if asked else ''}"
     subjects = ", ".join(f"{root.name!r} ({root.origin})" for root in missing)
     whose = "no index that is asked for it" if others else "no index"
-    return NotFoundError(subjects, f"{whose} has a project of this name", hint="; ".join([*others, general]))
+    return NotFoundError(subjects, f"{whose} has a project with this name", hint="; ".join([*others, general]))

@@ -22,7 +22,7 @@ from lockml.resolution.candidates.release import Release, judge_release
 
 __all__ = ["WITHHELD", "Screen"]
 
-_PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} refuses")
+_PRERELEASE: Final = Rejection(kind="prerelease", reason=f"it is a pre-release, which {setting('no-pre')} rejects")
 WITHHELD: Final = Rejection(kind="prerelease", reason="it is a pre-release that no line asks for")
 
 
@@ -76,7 +76,7 @@ class Screen:
     def likely_releases(self, project: Project, bounds: Collection[Bound]) -> Iterator[Release]:
         """Yield what resolving will likely try of *project* within *bounds*, the first first.
 
-        Nothing is yielded where that is not cheap to tell: where hashes or direct references decide.
+        Nothing is yielded if that is not cheap to find out: if hashes or direct references decide.
         """
         if project.name in self._problem.allowed_hashes or project.name in self._problem.references:
             return

@@ -24,10 +24,11 @@ def describe_unread(read: Mapping[str, CoreMetadata]) -> Iterator[str]:
         yield f"{len(pythons)} releases {unread}: {shown}"
     if len(faults) <= _SHOWN:
         for release, fault in faults.items():
-            yield f"{release} is locked, as nothing asks for what cannot be read of it: {fault}"
+            yield f"{release} is locked, as nothing needs the part of its metadata that cannot be read: {fault}"
     else:
         shown = _some((f"{release} ({fault})" for release, fault in faults.items()), len(faults))
-        yield f"{len(faults)} releases are locked, as nothing asks for what cannot be read of them: {shown}"
+        unneeded = "nothing needs the part of their metadata that cannot be read"
+        yield f"{len(faults)} releases are locked, as {unneeded}: {shown}"
 
 
 def _some(texts: Iterable[str], count: int) -> str:

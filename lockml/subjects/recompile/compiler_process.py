@@ -64,7 +64,7 @@ while True:
 class CompilerError(Exception):
     """The process did not start, ended, gave an invalid answer, or took too long; *reason* says which.
 
-    Internal: it never reaches the user; the report says that the bytecode could not be recompiled.
+    Internal: never reaches the user; the report says that the bytecode could not be recompiled.
     """
 
     def __init__(self, reason: str) -> None:

@@ -166,7 +166,7 @@ def test_index_without_the_json_api_makes_them_unknown_and_not_none(
     assert found.findings == []
     (unknown,) = found.unknown
     assert (unknown.kinds, unknown.names) == (("vulnerability",), ("a",))
-    assert unknown.reason == f"{index_url}: does not tell of vulnerabilities"
+    assert unknown.reason == f"{index_url}: does not list vulnerabilities"
     count = len(served.requests)
     assert status_of(lock_of(memory_of(served), "a", index_url=index_url), tmp_path, 5).asked_at == NOON
     assert len(served.requests) == count, "it will have none in five minutes either"

@@ -150,7 +150,7 @@ def test_finding_is_acknowledged_and_that_undone_by_keys_alone(browser: Browser,
     expect(page.get_by_role("heading", name="Acknowledged")).to_have_count(0)
     page.get_by_role("button", name="Run now").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("main")).to_contain_text("A run was asked for")
+    expect(page.locator("main")).to_contain_text("Run requested")
     context.close()
 
 

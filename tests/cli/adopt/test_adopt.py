@@ -83,7 +83,7 @@ def test_targets_are_all_that_have_wheels(tmp_path: Path, url: str, served: Serv
     )
     (tmp_path / "uv.lock").write_text(lock)
     outcome = run_lockml("adopt", "uv.lock", "--index-url", url, folder=tmp_path)
-    assert "Adopted for 1 target that every pin has a wheel for" in outcome.err
+    assert "Adopting for 1 target for which every pin has a wheel" in outcome.err
     assert "for CPython 3.11 on linux/amd64, glibc-2.28: pylock.toml (written)" in outcome.err
 
 
@@ -145,7 +145,7 @@ def test_lock_that_its_inputs_have_left_behind_is_no_up_to_date_one(tmp_path: Pa
     lock = LOCK.replace('[package.optional-dependencies]\nold = [{ name = "six" }]\n', metadata)
     outcome = adopt(tmp_path, url, *TARGET, lock=lock)
     assert outcome.code == 0, outcome.err
-    said = "warning: uv.lock is older than what it was made from: model 1.0 does not meet model>1 (pyproject.toml:4)"
+    said = "warning: uv.lock is older than its inputs: model 1.0 does not meet model>1 (pyproject.toml:4)"
     assert said in outcome.err
     compiled = run_lockml("compile", "pyproject.toml", *TARGET, "--index-url", url, "--check", folder=tmp_path)
     assert (compiled.code, "model 1.0 does not meet model>1" in compiled.out) == (1, True)
@@ -229,13 +229,13 @@ def test_package_with_the_name_of_the_project_is_no_project(tmp_path: Path, url:
 def test_lock_of_lockml_is_not_adopted(tmp_path: Path, url: str) -> None:
     assert adopt(tmp_path, url, *TARGET).code == 0
     outcome = run_lockml("adopt", "pylock.toml", "-o", "other.toml", folder=tmp_path)
-    assert (outcome.code, "is a lock of lockml already" in outcome.err) == (2, True)
+    assert (outcome.code, "is already a lock of lockml" in outcome.err) == (2, True)
 
 
 def test_what_lockml_did_not_write_stays(tmp_path: Path, url: str) -> None:
     (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n')
     outcome = adopt(tmp_path, url, *TARGET)
-    assert (outcome.code, "is there, and lockml did not write it" in outcome.err) == (2, True)
+    assert (outcome.code, "exists, and lockml did not write it" in outcome.err) == (2, True)
     assert adopt(tmp_path, url, *TARGET, "--force").code == 0
     assert adopt(tmp_path, url, *TARGET, "-o", "uv.lock").code == 2
 
@@ -277,14 +277,14 @@ def test_pins_without_a_hash_are_told(tmp_path: Path, url: str) -> None:
     (tmp_path / "requirements.txt").write_text("model==1.0\nsix==1.16.0\n")
     outcome = run_lockml("adopt", "requirements.txt", *TARGET, "--index-url", url, folder=tmp_path)
     assert outcome.code == 0
-    said = "warning: the lock has no hash of model, six: what is there of them today is taken"
+    said = "warning: the lock has no hash for model, six: using the files that the index lists today"
     assert outcome.err.splitlines().count(said) == 1
 
 
 @pytest.mark.parametrize(
     ("hashes", "said"),
     [
-        ((), "warning: the lock has no hash of six"),
+        ((), "warning: the lock has no hash for six"),
         ((f"sha512:{hashlib.sha512(SIX).hexdigest()}",), ""),
         ((f"sha512:{'0' * 128}",), "it has sha512"),
         ((f"sha256:{hashlib.sha256(SIX).hexdigest()}", f"sha256:{'0' * 64}"), ""),
@@ -335,7 +335,7 @@ def test_head_names_the_command_that_adopts_again_where_no_inputs_are_known(tmp_
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("-r", "pylock.toml"), "is named both as the lock and as the requirements file"),
+        (("-r", "pylock.toml"), "is both the lock and the requirements file"),
         (("-r", "uv.lock"), "hint: name another file with -r"),
         (("-o", "."), "is a folder"),
     ],
@@ -351,9 +351,9 @@ def test_locks_of_other_tools_are_never_written_over(tmp_path: Path, url: str) -
     (tmp_path / "uv.lock").write_text(LOCK)
     (tmp_path / "requirements.in").write_text("six\n")
     verified = run_lockml("verify", "uv.lock", folder=tmp_path)
-    assert (verified.code, "is a uv.lock, which does not say what its wheels install" in verified.err) == (2, True)
+    assert (verified.code, "is a uv.lock, which does not record what its wheels install" in verified.err) == (2, True)
     compiled = run_lockml("compile", *TARGET, "--lock", "uv.lock", "--index-url", url, folder=tmp_path)
-    assert (compiled.code, "is a uv.lock, and compile would write over it" in compiled.err) == (2, True)
+    assert (compiled.code, "is a uv.lock, and compile would overwrite it" in compiled.err) == (2, True)
     assert (tmp_path / "uv.lock").read_text() == LOCK
 
 

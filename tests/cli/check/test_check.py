@@ -184,7 +184,7 @@ def test_rule_of_the_configuration_accepts_drift_and_a_day_ends_it(tmp_path: Pat
         ('reason = "x"\nkinds = "missing"', "has no key 'kinds'"),
         ('reason = "x"\nname = 3', "its name is not a string"),
         ('reason = "x"\nkind = "missing"\nname = ""', "its name is empty"),
-        ('reason = "x"\nkind = "missing"\nuntil = 20270131', "is no date"),
+        ('reason = "x"\nkind = "missing"\nuntil = 20270131', "is not a date"),
         ('reason = "x"\nkind = "missing"\ntargets = ["a"]', "its targets is not a string"),
     ],
 )
@@ -223,9 +223,12 @@ def test_every_format_can_be_asked_for_and_sarif_points_at_the_line_of_the_lock(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--exec", "python3"), "goes with --container, not with --path"),
+        (("--exec", "python3"), "needs --container, not --path"),
         (("--lock", "/a=pylock.toml", "--lock", "/a=pylock.toml"), "several locks for one environment"),
-        (("--lock", "/a=pylock.toml", "--lock", "/b=pylock.toml", "--environment", "/c"), "does not go with several"),
+        (
+            ("--lock", "/a=pylock.toml", "--lock", "/b=pylock.toml", "--environment", "/c"),
+            "cannot be used with several",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_exit_2(
@@ -250,7 +253,7 @@ def test_inventory_tells_what_is_installed(tmp_path: Path, environment: Path) ->
     (tmp_path / "bare").mkdir()
     without = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     folder = run_lockml("inventory", "bare", folder=tmp_path, variables=without)
-    assert (folder.code, "hint: the folder is path:bare" in folder.err) == (2, True)
+    assert (folder.code, "hint: for a folder, write path:bare" in folder.err) == (2, True)
     assert run_lockml("inventory", "nothing", folder=tmp_path, variables=without).code == 4
 
 

@@ -71,8 +71,8 @@ def test_recorded_build_is_in_order_and_another_one_is_not(folder: Path) -> None
     assert (outcome.code, outcome.out) == (0, ""), outcome.err
     digest = str(tables(folder)[0]["record-sha256"])
     assert outcome.err.splitlines() == [
-        "warning: apex: nothing in the subject says of which source it was built",
-        "warning: apex: its build says that it needs six, which is not locked",
+        "warning: apex: the subject does not record the source that it was built from",
+        "warning: apex: the build needs six, which is not locked",
         f"Recorded apex 0.1 from path {folder}/mine: 7 files, record-sha256 {digest[:12]}…",
         f"pylock.toml (written); now: lockml check {mine} --level files",
     ]
@@ -87,7 +87,7 @@ def test_builds_stand_side_by_side_unless_they_are_replaced(folder: Path) -> Non
     first = (folder / "pylock.toml").read_bytes()
     again = record(folder, mine)
     assert (again.code, (folder / "pylock.toml").read_bytes()) == (0, first)
-    assert "pylock.toml (unchanged: it was recorded before)" in again.err
+    assert "pylock.toml (unchanged, already recorded)" in again.err
     assert "2 builds of it are recorded" in record(folder, other).err
     assert (check(folder, mine).code, check(folder, other).code) == (0, 0)
     assert record(folder, other, "apex", "--replace").code == 0
@@ -119,7 +119,7 @@ def of_commit(folder: Path) -> str:
     [
         (tampered, "apex: {}/lib/python3.11/site-packages/apex/__init__.py does not match its RECORD"),
         (of_commit, "apex: locked from an archive, installed from commit dddddddddddd"),
-        (lambda folder: environment(folder, build(1, "0.2")), "apex: version 0.2 is installed, and 0.1 is locked"),
+        (lambda folder: environment(folder, build(1, "0.2")), "apex: version 0.2 is installed, but 0.1 is locked"),
         (lambda folder: environment(folder, make_wheel("six", "1")), "apex: {} does not have it"),
     ],
     ids=["tampered", "source", "version", "missing"],
@@ -135,7 +135,7 @@ def test_builder_that_has_it_otherwise_is_refused_and_nothing_is_written(folder:
 @pytest.mark.parametrize(
     ("arguments", "told", "hint"),
     [
-        (("six",), "six: pylock.toml does not say that it is built in an image, and does not pin it", "apex"),
+        (("six",), "six: pylock.toml does not build it in an image and does not pin it", "apex"),
         (("apex", "--lock", "other.toml"), "other.toml: no such file", "lockml compile"),
         ((), "Missing argument 'NAME...'", ""),
     ],

@@ -78,5 +78,5 @@ def test_drift_exits_1_whatever_is_strict(tmp_path: Path, environment: Path) -> 
 def test_strict_with_a_code_that_there_is_not_exits_2(tmp_path: Path, environment: Path, given: str) -> None:
     outcome = check(tmp_path, "--path", str(environment), f"--strict={given}")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "is no limit" in outcome.err
+    assert "is not a limit" in outcome.err
     assert "process-memory" in outcome.err

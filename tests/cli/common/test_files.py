@@ -15,9 +15,9 @@ from tests.cli.process import TARGET, run_lockml
 def test_what_names_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
-    with pytest.raises(InputError, match=r"is a folder|is not the name of a file"):
+    with pytest.raises(InputError, match=r"is a folder|is not a file name"):
         refuse_names(name, "pylock.toml")
-    with pytest.raises(InputError, match=r"is a folder|is not the name of a file"):
+    with pytest.raises(InputError, match=r"is a folder|is not a file name"):
         refuse_names("requirements.txt", name)
 
 
@@ -27,7 +27,7 @@ def test_one_file_is_not_both_under_whatever_names(tmp_path: Path) -> None:
     Path(link).symlink_to("a")
     Path(hard).hardlink_to(first)
     for name in (first, link, hard):
-        with pytest.raises(InputError, match="is named both"):
+        with pytest.raises(InputError, match="is both the lock"):
             refuse_names(first, name)
     refuse_names(os.devnull, os.devnull)
 

@@ -36,7 +36,7 @@ def test_input_under_another_name_is_an_input(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to("a.in")
     (tmp_path / "hard.txt").hardlink_to(tmp_path / "a.in")
     for name in ("link.txt", "hard.txt"):
-        with pytest.raises(InputError, match="is an input, and the lock would be written over it"):
+        with pytest.raises(InputError, match="is an input, and the lock would overwrite it"):
             refuse_overwriting([str(tmp_path / name)], [str(tmp_path / "a.in")], "pylock.toml")
 
 

@@ -61,7 +61,7 @@ def test_head_holds_the_command_that_makes_the_same_without_the_lock(locked: Pat
 
 
 def test_option_replaces_its_whole_kind_and_resets_forget_it(locked: Path) -> None:
-    assert again(locked, "--platform", "linux/arm64").err.startswith("Taken from this machine: Python 3.")
+    assert again(locked, "--platform", "linux/arm64").err.startswith("Using this machine's Python 3.")
     assert "numpy==1.25.0" in (locked / "requirements.txt").read_text()
     assert (
         again(
@@ -73,7 +73,7 @@ def test_option_replaces_its_whole_kind_and_resets_forget_it(locked: Path) -> No
     assert command[command.index("--platform") + 1] == "linux/arm64"
     assert not {"--extra", "--group", "--exclude-newer", "--resolution"} & set(command)
     assert "numpy==1.26.0" in (locked / "requirements.txt").read_text()
-    assert "Taken from this machine: Python 3." in again(locked, "--retarget").err
+    assert "Using this machine's Python 3." in again(locked, "--retarget").err
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_would_redirect_is_asked_for_once_it_is_needed(
     assert again(tmp_path, "--check").code == 1
     refused = again(tmp_path)
     assert refused.code == 2
-    assert f"was made with {shlex.join([*indexes, *given])}, which is never taken from a lock" in refused.err
+    assert f"was made with {shlex.join([*indexes, *given])}, which lockml never takes from a lock" in refused.err
     assert written(tmp_path) == before
 
 
@@ -120,7 +120,7 @@ def test_option_that_the_lock_keeps_nothing_of_is_told_when_it_is_dropped(tmp_pa
     (tmp_path / "lockml.toml").write_text(f'[compile]\nindex-url = "{url}"\n')
     assert again(tmp_path, *TARGET, "--exclude", "numpy", "--no-pre").code == 0
     told = again(tmp_path)
-    assert "warning: the lock was made with --no-pre, --exclude numpy, which is no longer asked for" in told.err
+    assert "warning: the lock was made with --no-pre, --exclude numpy, which you no longer give" in told.err
 
 
 def test_word_of_the_command_stays_in_its_comment_and_has_no_login(tmp_path: Path, url: str) -> None:

@@ -290,7 +290,7 @@ def test_unknown_project_exits_2_with_its_line(tmp_path: Path, url: str) -> None
     outcome = compiled(tmp_path, url, asked="six\n\nnunpy\n")
     assert outcome.code == 2
     assert outcome.err == (
-        "error: 'nunpy' (requirements.in:3): no index has a project of this name\n"
+        "error: 'nunpy' (requirements.in:3): no index has a project with this name\n"
         f"hint: check the spelling and the --index-url; asked: {url}\n"
     )
     assert not (tmp_path / "pylock.toml").exists()
@@ -371,7 +371,7 @@ def test_damaged_lock_is_refused_and_kept_unless_an_upgrade_is_asked_for(tmp_pat
     (tmp_path / "pylock.toml").write_text("<<<<<<< HEAD\n")
     outcome = compiled(tmp_path, url)
     assert outcome.code == 2
-    assert "hint: mend or remove it, or lock without it: --upgrade, and --retarget or the target" in outcome.err
+    assert "hint: fix or remove it, or ignore it with --upgrade and --retarget or a target" in outcome.err
     assert (tmp_path / "pylock.toml").read_text() == "<<<<<<< HEAD\n"
     assert compiled(tmp_path, url, "--upgrade").code == 0
 
@@ -430,7 +430,7 @@ def test_target_of_this_machine_is_taken_and_told(tmp_path: Path, url: str) -> N
     outcome = run_lockml("compile", "--index-url", url, folder=tmp_path)
     assert outcome.code == 0
     version = ".".join(map(str, sys.version_info[:3]))
-    assert outcome.err.startswith(f"Taken from this machine: Python {version}, ")
+    assert outcome.err.startswith(f"Using this machine's Python {version}, ")
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ def test_wrong_usage_exits_2(tmp_path: Path, arguments: tuple[str, ...], said: s
 def test_folder_without_inputs_is_told(tmp_path: Path) -> None:
     outcome = run_lockml("compile", folder=tmp_path)
     assert outcome.code == 2
-    assert "neither requirements.in nor pyproject.toml is here" in outcome.err
+    assert "no requirements.in or pyproject.toml in this folder" in outcome.err
 
 
 def test_result_is_told_on_a_terminal_with_no_line_left_before_it(tmp_path: Path, url: str) -> None:
@@ -496,7 +496,7 @@ def test_check_needs_no_index_and_tells_what_changed(tmp_path: Path, url: str) -
     assert outcome.code == 1
     assert outcome.out == "pylock.toml is out of date:\n  numpy 1.26.0 does not meet numpy<1.26 (requirements.in:3)\n"
     (tmp_path / "requirements.txt").write_text("six\n")
-    assert check("model\nsix\n").out == "pylock.toml is out of date:\n  requirements.txt is not what the lock says\n"
+    assert check("model\nsix\n").out == "pylock.toml is out of date:\n  requirements.txt does not match the lock\n"
     assert (tmp_path / "pylock.toml").read_bytes() == before[0]
 
 
@@ -514,7 +514,7 @@ def test_offline_uses_the_cache_and_nothing_else(tmp_path: Path, url: str, serve
     assert len(served.requests) == count
     outcome = compiled(tmp_path, url, "--offline", asked="nunpy\n")
     assert outcome.code == 4
-    assert "is not in the cache, and --offline was asked for" in outcome.err
+    assert "is not in the cache, and --offline is set" in outcome.err
 
 
 def test_one_lock_serves_several_targets(tmp_path: Path, url: str, served: Served) -> None:
@@ -598,7 +598,7 @@ def test_date_of_today_is_not_weakened_by_what_the_lock_exempts(tmp_path: Path, 
     assert pins(tmp_path) == {"numpy": "1.26.0"}
     outcome = compiled(tmp_path, url, *date, asked="numpy\n")
     assert pins(tmp_path) == {"numpy": "1.25.0"}
-    dropped = "the lock was made with --exclude-newer-except 'num*', which is no longer asked for"
+    dropped = "the lock was made with --exclude-newer-except 'num*', which you no longer give"
     assert dropped in outcome.err
 
 

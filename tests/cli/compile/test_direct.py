@@ -174,10 +174,10 @@ def test_indexes_can_stand_in_the_configuration(tmp_path: Path, url: str, served
     ("arguments", "problem"),
     [
         (("--index", "https://index.example/"), "is not NAME=URL"),
-        (("--index", "a=https://a.example", "--index", "a=https://b.example"), "is given more than once"),
+        (("--index", "a=https://a.example", "--index", "a=https://b.example"), "is given twice"),
         (("--index-only", "gpu=torch"), "there is no --index gpu"),
         (("--index", "gpu=https://a.example", "--index-only", "gpu="), "is not NAME=PROJECT"),
-        (("--find-links", "none", "--no-index"), "--find-links 'none': is neither a folder nor an address"),
+        (("--find-links", "none", "--no-index"), "--find-links 'none': is neither a folder nor a URL"),
         (("--client-cert", "none.pem"), "--client-cert 'none.pem': is not a file"),
     ],
 )
@@ -214,7 +214,7 @@ def test_one_file_for_each_target(tmp_path: Path, url: str) -> None:
     assert run_lockml("compile", "--check", *arguments, folder=tmp_path).code == 0
     (tmp_path / "out" / "a.txt").write_text("six\n")
     outdated = run_lockml("compile", "--check", *arguments, folder=tmp_path)
-    assert (outdated.code, "out/a.txt is not what the lock says" in outdated.out) == (1, True)
+    assert (outdated.code, "out/a.txt does not match the lock" in outdated.out) == (1, True)
 
 
 def test_conda_environment_is_an_input(tmp_path: Path, url: str) -> None:

@@ -16,8 +16,7 @@ def test_warnings_that_differ_in_a_release_alone_are_one_with_a_count(capsys: py
     texts = [f"pkg{number} 1.{number} was yanked: no reason given" for number in range(18)]
     assert told(capsys, "first", *texts, "last") == [
         "warning: first",
-        "warning: pkg0 1.0 was yanked: no reason given; "
-        "the same of 17 others: pkg1 1.1, pkg2 1.2, pkg3 1.3 and 14 more",
+        "warning: pkg0 1.0 was yanked: no reason given; likewise 17 others: pkg1 1.1, pkg2 1.2, pkg3 1.3 and 14 more",
         "warning: last",
     ]
     assert len(told(capsys, *texts, full=True)) == 18

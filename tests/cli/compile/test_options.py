@@ -56,6 +56,7 @@ def test_no_function_takes_two_groups_and_only_those_that_run_a_compile_take_all
         "_compile_in_brief",
         "_existing_lock",
         "_find_lock",
+        "_idle_notes",
         "_inputs",
         "_run",
         "_with_indexes",

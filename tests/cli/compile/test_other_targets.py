@@ -170,7 +170,7 @@ def test_other_tags_are_another_target(tmp_path: Path, url: str) -> None:
         (TAGS, ("--python", "3.13"), "error: tags.txt: is for Python 3.12, and the target is 3.13"),
         (TAGS, ("--platform", "linux/ppc64le"), "is for manylinux_2_28_s390x, and the target is linux/ppc64le"),
         (TAGS, ("--platform", "macos/arm64"), "is for manylinux_2_28_s390x, and the target is macos/arm64"),
-        (TAGS, ("--target", "3.12-windows/amd64"), "error: --tags: cannot be given beside --target, which says it all"),
+        (TAGS, ("--target", "3.12-windows/amd64"), "error: --tags: cannot be used with --target, which includes it"),
         ("cp314-cp314t-any\n", ("--python", "3.14"), "is for Python 3.14t, and the target is 3.14"),
     ],
 )

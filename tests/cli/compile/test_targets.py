@@ -26,7 +26,7 @@ def test_target_that_is_named_whole_takes_nothing_from_this_machine() -> None:
 def test_parts_of_this_machine_are_told_in_a_note_of_their_kind() -> None:
     (note,) = choose_targets(ONE._replace(python=None), None).notes
     assert note.kind == "host-target"
-    assert note.text.startswith("Taken from this machine: Python 3.")
+    assert note.text.startswith("Using this machine's Python 3.")
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,19 @@ def test_parts_of_this_machine_are_told_in_a_note_of_their_kind() -> None:
         (ONE._replace(python="2 .7"), "--python '2 .7': not a Python version"),
         (ONE._replace(platform="sun/sparc"), "--platform 'sun/sparc': not a platform that lockml knows"),
         (ONE._replace(libc="glibc-9"), "--libc 'glibc-9': not a C library version"),
-        (ONE._replace(platform="windows/amd64"), "--libc 'glibc-2.36': windows/amd64 has no C library to name"),
-        (ONE._replace(target=("3.12-macos/arm64",)), "--python: cannot be given beside --target, which says it all"),
+        (ONE._replace(platform="windows/amd64"), "--libc 'glibc-2.36': windows/amd64 has no C library option"),
+        (ONE._replace(target=("3.12-macos/arm64",)), "--python: cannot be used with --target, which includes it"),
         (
             TargetOptions(None, None, None, None, ("3.12-linux/amd64-glibc 2",)),
             "--target '3.12-linux/amd64-glibc 2': 'glibc 2' is not a C library version",
         ),
         (
             TargetOptions(None, None, None, None, ("3.12-windows/amd64-10",)),
-            "--target '3.12-windows/amd64-10': one part too much: Windows has no oldest version to name",
+            "--target '3.12-windows/amd64-10': one part too many: Windows targets have no minimum version",
         ),
         (
             TargetOptions(None, None, None, None, ("a=3.12-macos/arm64", "a=3.11-macos/arm64")),
-            "--target 'a': is given more than once",
+            "--target 'a': is given twice",
         ),
     ],
 )
@@ -102,7 +102,7 @@ def test_python_of_this_machine_that_lockml_does_not_know_must_be_named(monkeypa
     monkeypatch.setattr(platform, "python_version", lambda: "3.11.7")
     with pytest.raises(InputError, match=r"this Python \(GraalVM 3.11.7\): not a Python version") as caught:
         choose_targets(ONE._replace(python=None), None)
-    assert str(caught.value.hint) == "name the container's: --python 3.11"
+    assert str(caught.value.hint) == "name that of the container: --python 3.11"
 
 
 def listed(content: bytes, platform: str = "linux/amd64") -> Target:

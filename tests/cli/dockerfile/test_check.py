@@ -62,14 +62,14 @@ def test_each_drift_is_told_with_its_step_and_its_rule(folder: Path) -> None:
         "  unexpected attrs: not locked, found 1.0\n"
         f"    at   {SITE}/attrs-1.0.dist-info\n"
         "    by   Dockerfile:8: RUN pip install --no-cache-dir attrs\n"
-        "    rule LK101 unlocked-install (ignored here): A package is installed that no lock pins.\n"
+        "    rule LK101 unlocked-install (ignored here): An installed package is not pinned by a lock.\n"
         "    fix  rebuild the image without it; or add attrs to the inputs and compile again\n"
         "\n"
         "  unexpected six: not locked, found 1.0\n"
         f"    at   {SITE}/six-1.0.dist-info\n"
         "    by   Dockerfile:2: RUN pip install --no-cache-dir --index-url https://packages.example/simple "
         "six, through Dockerfile:6: COPY --from=build /opt/venv /opt/venv\n"
-        "    rule LK101 unlocked-install: A package is installed that no lock pins.\n"
+        "    rule LK101 unlocked-install: An installed package is not pinned by a lock.\n"
         "    fix  rebuild the image without it; or add six to the inputs and compile again\n"
     )
 
@@ -93,7 +93,7 @@ def test_image_of_another_file_is_told(folder: Path) -> None:
     (folder / "Other").write_text("FROM python:3.11-slim\nRUN pip install --no-cache-dir flask\n")
     outcome = run_lockml("dockerfile", "check", "Other", "--archive", "trainer.tar", "--level", "names", folder=folder)
     assert outcome.code == 1
-    assert "archive trainer.tar was not built from Other: its history has no step of it" in outcome.err
+    assert "archive trainer.tar was not built from Other: its history has none of its steps" in outcome.err
     assert outcome.out.count("the image was not built from this file: layer ") == 2
 
 

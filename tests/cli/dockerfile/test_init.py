@@ -60,7 +60,7 @@ def test_files_are_written_for_the_lock(tmp_path: Path) -> None:
         "platform": "linux/amd64",
         "init": True,
     }
-    assert "no digest" in outcome.err
+    assert "instead of a digest" in outcome.err
 
 
 def test_files_that_are_the_same_are_left_alone(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_file_that_differs_stays_and_the_difference_is_shown(tmp_path: Path) -> 
     assert (tmp_path / ".dockerignore").exists()
     assert outcome.out.startswith("--- Dockerfile\n+++ Dockerfile (init)\n")
     assert "\n-RUN pip install model\n" in outcome.out
-    assert "Dockerfile is there and differs: it stays; write over it with --force\n" in outcome.err
+    assert "kept Dockerfile: it exists and differs; overwrite it with --force\n" in outcome.err
     assert init(tmp_path, "--force").code == 0
     assert "--require-hashes" in (tmp_path / "Dockerfile").read_text()
 
@@ -116,14 +116,14 @@ def test_compose_file_that_is_there_keeps_its_name(tmp_path: Path) -> None:
     [
         (["--lock", "nope.toml"], "nope.toml: no such file", "lockml compile"),
         (["--requirements", "nope.txt"], "nope.txt: no such file", "--requirements"),
-        (["--requirements", "other.txt"], "other.txt: is not what the lock says", "lockml compile"),
-        (["--target", "gpu"], "--target 'gpu': pylock.toml has no such target", "it has CPython 3.11"),
+        (["--requirements", "other.txt"], "other.txt: does not match the lock", "lockml compile"),
+        (["--target", "gpu"], "--target 'gpu': pylock.toml has no such target", "targets: CPython 3.11"),
         (["--lock", "foreign.toml"], "foreign.toml: has no target for linux", "lockml compile"),
-        (["--base-image", "a b"], "is not a reference that FROM takes", "--base-image"),
-        (["--compose", "--name", "$X"], "--name '$X': is no name of an image", "team/trainer:1"),
+        (["--base-image", "a b"], "is not a reference for FROM", "--base-image"),
+        (["--compose", "--name", "$X"], "--name '$X': is not an image name", "team/trainer:1"),
         (["--command", "'"], "cannot be split", ""),
-        (["--command", ""], "--command '': is empty", "leave it out"),
-        (["-o", "../Dockerfile", "--compose"], "is outside of the build context", "further up"),
+        (["--command", ""], "--command '': is empty", "remove it"),
+        (["-o", "../Dockerfile", "--compose"], "is outside the build context", "a folder above"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_remedy(tmp_path: Path, arguments: list[str], told: str, remedy: str) -> None:
@@ -155,7 +155,7 @@ def compiled(folder: Path, url: str, *lines: str, options: tuple[str, ...] = ())
 def test_lock_that_leaves_a_package_out_lets_pip_see_that_it_is_there(tmp_path: Path, url: str) -> None:
     compiled(tmp_path, url, "model", options=("--exclude", "numpy"))
     outcome = init(tmp_path, "-o", "-")
-    assert "numpy: needed and not locked, so the base image must have it" in outcome.err
+    assert "numpy: needed but not locked, so the base image must have it" in outcome.err
     assert "    --require-hashes --only-binary :all: -r requirements.txt\n" in outcome.out
 
 
@@ -199,5 +199,5 @@ def test_dockerfile_is_never_written_over_what_it_is_made_of(tmp_path: Path, out
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     outcome = init(tmp_path, "-o", output, "--force", "--compose")
     assert (outcome.code, outcome.out) == (2, "")
-    assert "which is no Dockerfile" in outcome.err
+    assert "which is not a Dockerfile" in outcome.err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

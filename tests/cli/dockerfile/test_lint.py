@@ -36,7 +36,7 @@ def test_findings_exit_1(folder: Path) -> None:
     done = lint(folder)
     assert done.code == 1
     assert "Dockerfile:2:5: error LK101 unlocked-install: scikit-learn" in done.out
-    assert done.out.endswith("1 error, 2 warnings; --fix ends 3 of them\n")
+    assert done.out.endswith("1 error, 2 warnings; --fix fixes 3 of them\n")
 
 
 def test_clean_file_exits_0(folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_rules_are_configured(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ('ignore = ["LK999"]', "'LK999': is no rule"),
+        ('ignore = ["LK999"]', "'LK999': is not a rule"),
         ('ignore = "LK101"', "is not a list of codes"),
         ('severity = { LK101 = "fatal" }', "is not a table of severities by code"),
     ],
@@ -124,9 +124,9 @@ def test_several_files_are_linted_together(folder: Path) -> None:
     [
         (("missing",), "missing: no such file"),
         (("--lock", "missing.toml", "Dockerfile"), "missing.toml: no such file"),
-        (("--context", "missing", "Dockerfile"), "is no folder"),
-        (("--ignore", "LK1", "Dockerfile"), "is no rule"),
-        (("-", "-"), "can be read once"),
+        (("--context", "missing", "Dockerfile"), "is not a folder"),
+        (("--ignore", "LK1", "Dockerfile"), "is not a rule"),
+        (("-", "-"), "can be read only once"),
     ],
 )
 def test_wrong_usage_exits_2(folder: Path, arguments: tuple[str, ...], message: str) -> None:

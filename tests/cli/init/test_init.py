@@ -82,7 +82,7 @@ def test_second_run_writes_nothing_and_says_so(project: Path, url: str) -> None:
     outcome = init(project)
     assert outcome.code == 0, outcome.err
     assert files(project) == before
-    assert "All is there, and nothing was written\n" in outcome.err
+    assert "All files exist, nothing was written\n" in outcome.err
     assert next_commands(outcome) == next_commands(first)
     assert outcome.out == ""
 
@@ -91,7 +91,7 @@ def test_empty_folder_gets_an_example_and_the_commands_that_follow(project: Path
     outcome = init(project, "-i", url, "--python", "3.11", "--platform", "linux/amd64")
     assert outcome.code == 0, outcome.err
     assert list(files(project)) == [".dockerignore", ".github/workflows/lockml.yml", "lockml.toml", "requirements.in"]
-    assert "Next: write what you need to requirements.in, then\n" in outcome.err
+    assert "Next: write your requirements to requirements.in, then\n" in outcome.err
     compiling, docker = next_commands(outcome)
     assert compiling == f"lockml compile --python 3.11 --platform linux/amd64 --libc glibc-2.36 --index-url {url}"
     assert init(project).code == 0  # nobody wrote anything yet: the same again
@@ -115,7 +115,7 @@ def test_requirements_txt_stays_and_is_locked_beside(project: Path, url: str, co
     assert (project / "requirements.in").read_text().startswith("numpy")
     assert "numpy==1.25.0" in (project / "requirements-locked.txt").read_text()
     assert "-r requirements-locked.txt\n" in (project / "Dockerfile").read_text()
-    assert "requirements.txt stays, as it holds what you ask for" in outcome.err
+    assert "requirements.txt has your requirements, so it stays" in outcome.err
     assert lockml(project, "compile", "--check").code == 0
     again = lockml(project, "compile", "-i", url)
     assert (again.code, (project / "requirements.txt").read_bytes()) == (0, content)
@@ -126,7 +126,7 @@ def test_login_in_requirements_txt_is_named_and_never_shown(project: Path, url: 
     (project / "requirements.txt").write_text("--extra-index-url http://me:hunter2@127.0.0.1:9/simple\nsix\n")
     (project / ".dockerignore").write_text("# http://me:hunter2@127.0.0.1:9/simple\n")
     outcome = init(project, "-i", url)
-    assert "hold the login of a URL" in outcome.err
+    assert "contain credentials in a URL" in outcome.err
     assert "hunter2" not in outcome.out + outcome.err
     holding = {name for name, content in files(project).items() if b"hunter2" in content}
     assert holding == {"requirements.txt", "requirements.in", ".dockerignore"}
@@ -150,7 +150,7 @@ def test_pins_of_another_tools_lock_are_preferred(project: Path, url: str) -> No
     (project / "uv.lock").write_text(f'version = 1\nrevision = 3\nrequires-python = ">=3.9"\n\n{package}')
     outcome = init(project, "-i", url)
     assert outcome.code == 0, outcome.err
-    assert "Pins of uv.lock are kept where they fit\n" in outcome.err
+    assert "Keeping pins of uv.lock that fit\n" in outcome.err
     assert "numpy==1.25.0" in (project / "requirements.txt").read_text()
 
 
@@ -170,7 +170,7 @@ def test_project_and_environment_are_what_is_asked_for(
     assert "six==1.16.0" in (project / "requirements.txt").read_text()
     assert not (project / "requirements.in").exists()
     job = workflow(project)
-    assert job["Hold the lock against what is asked for"] == f"lockml compile --check{words}"
+    assert job["Check the lock against its inputs"] == f"lockml compile --check{words}"
     assert lockml(project, *shlex.split(f"compile --check{words}")).code == 0
 
 
@@ -187,11 +187,11 @@ def test_settings_of_pyproject_are_not_hidden(project: Path, url: str) -> None:
     outcome = init(project, "-i", url)
     assert outcome.code == 0, outcome.err
     assert not (project / "lockml.toml").exists()
-    assert "lockml.toml is not needed: pyproject.toml has [tool.lockml]\n" in outcome.err
+    assert "lockml.toml not needed: pyproject.toml has [tool.lockml]\n" in outcome.err
     job = workflow(project)
-    assert job["Hold the lock against what is asked for"] == "lockml compile --check --output requirements-locked.txt"
-    assert job["Hold the image against the lock"].endswith(" --lock pylock.gpu.toml")
-    assert lockml(project, *shlex.split(job["Hold the lock against what is asked for"])[1:]).code == 0
+    assert job["Check the lock against its inputs"] == "lockml compile --check --output requirements-locked.txt"
+    assert job["Check the image against the lock"].endswith(" --lock pylock.gpu.toml")
+    assert lockml(project, *shlex.split(job["Check the lock against its inputs"])[1:]).code == 0
 
 
 def test_dockerfile_stays_and_its_base_is_locked_for(project: Path, url: str) -> None:
@@ -203,7 +203,7 @@ def test_dockerfile_stays_and_its_base_is_locked_for(project: Path, url: str) ->
     assert (project / "Dockerfile").read_text() == text
     assert "CPython 3.9 on linux/" in outcome.err
     assert "glibc-2.31" in outcome.err
-    assert "Dockerfile stays: it is there, and `lockml dockerfile init` shows how" in outcome.err
+    assert "kept Dockerfile: it exists; `lockml dockerfile init` shows how" in outcome.err
     assert next_commands(outcome)[:2] == ["lockml dockerfile lint", "docker build -t trainer ."]
 
 
@@ -225,7 +225,7 @@ def test_without_an_index_the_other_files_are_written_and_compile_is_named(
     assert list(files(project)) == [".dockerignore", ".github/workflows/lockml.yml", "lockml.toml", "requirements.in"]
     index = "" if arguments == ("--offline",) else " --index-url http://127.0.0.1:9/simple"
     command = f"lockml compile --python 3.11 --platform linux/amd64 --libc glibc-2.36{index}"
-    assert f"once that is solved, run `{command}`, and `lockml init`" in outcome.err
+    assert f"when that is fixed, run `{command}`, then `lockml init`" in outcome.err
 
 
 def test_conflict_is_told_and_files_without_a_lock_are_there(project: Path, url: str) -> None:
@@ -257,7 +257,7 @@ def test_two_requirements_files_of_others_leave_no_name_and_nothing_is_written(p
     before = files(project)
     outcome = init(project, "-i", url)
     assert (outcome.code, files(project)) == (2, before)
-    assert "requirements-locked.txt: is there, and so is requirements.txt" in outcome.err
+    assert "requirements-locked.txt: exists, and so does requirements.txt" in outcome.err
 
 
 def test_link_that_leads_nowhere_is_not_written_through(project: Path, url: str, tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ def test_lock_that_is_there_gives_the_files_that_are_missing(
     assert outcome.code == 0, outcome.err
     assert {name: files(project)[name] for name in before} == before
     assert served.requests == []  # the lock is the answer
-    assert workflow(project)["Hold the lock against what is asked for"] == "lockml compile --check base.in"
+    assert workflow(project)["Check the lock against its inputs"] == "lockml compile --check base.in"
 
 
 def test_every_setting_of_lockml_toml_is_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,10 @@ def steps(installation: Installation) -> dict[str, dict[str, Any]]:
 
 def test_words_are_quoted_for_the_shell() -> None:
     job = steps(INDEX)
-    assert job["Hold the lock against what is asked for"]["run"] == "lockml compile --check 'a: b.in'\n"
-    assert job["Hold the image against the lock"]["run"] == "lockml check --image trainer --level files --lock x.toml\n"
+    assert job["Check the lock against its inputs"]["run"] == "lockml compile --check 'a: b.in'\n"
+    assert (
+        job["Check the image against the lock"]["run"] == "lockml check --image trainer --level files --lock x.toml\n"
+    )
 
 
 def test_lockml_is_installed_from_where_it_is_to_be_had() -> None:

@@ -116,10 +116,10 @@ def test_what_cannot_be_read_is_exit_code_4(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("nothing", "archive:a.tar"), "a container is container:nothing"),
+        (("nothing", "archive:a.tar"), "for a container, write container:nothing"),
         (("archive:a.tar", "archive:nope.tar"), "nope.tar"),
-        (("freeze:a.txt", "archive:a.tar", "--level", "files"), "a list of packages proves no bytes"),
-        (("a.txt", "a.txt", "--level", "files"), "two locks are compared by name"),
+        (("freeze:a.txt", "archive:a.tar", "--level", "files"), "a list of packages cannot prove bytes"),
+        (("a.txt", "a.txt", "--level", "files"), "which are compared by name"),
     ],
 )
 def test_wrong_usage_is_told_with_a_remedy(folder: Path, arguments: tuple[str, ...], problem: str) -> None:

@@ -67,7 +67,7 @@ def test_base_that_keeps_a_pin_is_named(folder: Path, url: str) -> None:
     compiled = run_lockml("compile", "test.in", *names, *TARGET, "--index-url", url, folder=folder)
     assert compiled.code == 0, compiled.err
     free = next(line for line in outdated(folder, "--lock", "pylock.test.toml").out.splitlines() if "free" in line)
-    assert "perhaps pylock.toml: upgrade it there if it is of it" in free
+    assert "perhaps pylock.toml: upgrade it there if that pins it" in free
 
 
 def test_exit_code_is_1_only_where_it_is_asked_for_and_something_is_outdated(folder: Path) -> None:
@@ -98,14 +98,14 @@ def test_what_the_policy_of_the_lock_hides_is_not_newer(tmp_path: Path, url: str
     served.wheel("free", "2.0", upload_time="2024-06-01T00:00:00Z")
     outcome = outdated(tmp_path, "--exit-code")
     assert (outcome.code, outcome.out) == (0, "")
-    assert "None of the 1 locked packages has a newer release" in outcome.err
+    assert "All 1 locked packages are the newest release" in outcome.err
 
 
 def test_lock_of_another_tool_and_no_lock_are_told(tmp_path: Path) -> None:
     assert "no such file" in outdated(tmp_path).err
     (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "other"\npackages = []\n')
     outcome = outdated(tmp_path, "--target", "3.11-linux/amd64-glibc-2.36")
-    assert (outcome.code, "None of the 0 locked packages has a newer release" in outcome.err) == (0, True)
+    assert (outcome.code, "All 0 locked packages are the newest release" in outcome.err) == (0, True)
 
 
 @pytest.mark.parametrize("option", [[], ["--no-pre"]])

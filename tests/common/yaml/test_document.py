@@ -32,7 +32,7 @@ def test_values_are_mappings_lists_and_texts() -> None:
         (b"a: 1\nb: 2\na: 3\n", r"x\.yml:3: has 'a' twice"),
         (b"a: 1\n---\nb: 2\n", "has a second document"),
         (b"<<: {a: 1}\n", "has the key '<<'"),
-        (b"? [a]\n: 1\n", "has a key that is no text"),
+        (b"? [a]\n: 1\n", "has a key that is not a text"),
         (b"~: 1\n", "has the key '~'"),
         (b"a: [\n", r"x\.yml:2: is not YAML"),
         (b"\xff\xfe", "is not UTF-8"),

@@ -62,7 +62,7 @@ def test_departures_are_named() -> None:
     found = pins(f"numpy==1.26.0 {HASH}\nother==1 {HASH}\n")
     assert found is not None
     assert departures(found, lock_facts(project_lock(), "pylock.toml")) == [
-        "numpy may be of other bytes than those that are locked",
+        "numpy allows files that are not locked",
         "other is not locked",
-        "scikit-learn is locked and missing here",
+        "scikit-learn is locked but missing here",
     ]

@@ -18,7 +18,7 @@ FINDINGS = lint(TEXT)
 def test_text_shows_the_line_with_carets() -> None:
     assert format_text(FINDINGS[:1]) == (
         "Dockerfile:2:5: error LK101 unlocked-install: "
-        "a,b:1%: not pinned by a lock, so that each build may install others\n"
+        "a,b:1%: not pinned by a lock, so each build may install something else\n"
         "    |\n"
         "  2 | RUN pip install --no-cache-dir a,b:1%\\\n"
         "    |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -35,7 +35,7 @@ def test_text_says_so_where_nothing_is_found() -> None:
 def test_secrets_are_shown_in_no_format() -> None:
     for text in (format_text(FINDINGS), format_json(FINDINGS, ["x"]), format_sarif(FINDINGS), format_github(FINDINGS)):
         assert "LK303" in text
-        assert "secret" not in text.replace("type=secret", "").replace("A secret stays", "")
+        assert "secret" not in text.replace("type=secret", "").replace("A secret remains", "")
 
 
 def test_json_has_places_and_codes() -> None:

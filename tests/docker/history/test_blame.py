@@ -87,7 +87,7 @@ def blame(
 def test_layer_is_traced_to_the_instruction_that_made_it(built: tuple[str, ...]) -> None:
     steps = history(*BASE, *built)
     assert blame(SIMPLE, steps, "unexpected", "six", SITE, 5) == ([5], [], "", ["LK104"])
-    of_copy: tuple[list[int], list[int], str, list[str]] = ([7], [], "no rule finds what this step does", [])
+    of_copy: tuple[list[int], list[int], str, list[str]] = ([7], [], "no rule covers what this step does", [])
     assert blame(SIMPLE, steps, "unattributed-file", "x.py", "/app/x.py", 6) == of_copy
 
 
@@ -104,7 +104,7 @@ def test_layer_below_the_first_instruction_is_of_the_base_image(built: tuple[str
 def test_locked_step_that_brought_a_drift_was_built_from_other_files() -> None:
     lines, _, reason, rules = blame(SIMPLE, history(*BASE, *BUILDKIT), "version", "numpy", SITE, 4)
     assert (lines, rules) == ([4], [])
-    assert reason == "the step is in order as it is now: it was built from other files, so build the image again"
+    assert reason == "the step is correct as it is now, so the image was built from other files; rebuild the image"
 
 
 def test_step_that_the_file_does_not_have_is_named() -> None:
@@ -141,7 +141,7 @@ def test_commands_of_the_base_image_are_not_those_of_the_file() -> None:
     [
         ("unexpected", "six", f"{SITE}/six-1.dist-info", ([5], [11], "", ["LK101"])),
         ("version", "numpy", f"{SITE}/numpy-1.dist-info", ([4], [11], "", ["LK102"])),
-        ("modified", "six", f"{SITE}/six.py", ([7], [11], "no rule finds what this step does", [])),
+        ("modified", "six", f"{SITE}/six.py", ([7], [11], "no rule covers what this step does", [])),
         ("modified", "numpy", f"{SITE}/numpy/core.so", ([4, 5, 7, 8], [11], "", ["LK101", "LK102"])),
         ("unexpected", "packaging", f"{SITE}/packaging-1.dist-info", ([4, 5], [11], "", ["LK101", "LK102"])),
     ],

@@ -152,7 +152,7 @@ def test_stage_that_installs_another_lock_is_not_held_to_the_base_image() -> Non
 def test_environment_at_another_path_is_found() -> None:
     lines = ("RUN python -m venv /venv", "FROM a", "COPY --from=0 /venv /opt/venv")
     (finding,) = (each for each in lint("\n".join(["FROM a", *lines])) if each.code == "LK502")
-    assert finding.message == "the environment /venv is copied to /opt/venv, and its scripts name /venv"
+    assert finding.message == "the environment /venv is copied to /opt/venv, but its scripts name /venv"
 
 
 def test_comment_excepts_the_instruction_that_it_stands_in() -> None:
@@ -208,8 +208,8 @@ def test_dockerignore_is_fixed_and_git_is_left() -> None:
     made = fixed("FROM scratch\nCOPY . .\n", project("data", based=False))
     assert made.ignore_source is not None
     assert made.ignore_source.text == "data\n.venv\n**/__pycache__\n"
-    assert [finding.message.partition(": ")[2] for finding in made.findings] == [
-        ".git too, as .dockerignore does not leave it out"
+    assert [finding.message.partition(", including ")[2] for finding in made.findings] == [
+        ".git, as .dockerignore does not exclude it"
     ]
 
 

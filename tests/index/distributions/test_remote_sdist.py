@@ -145,7 +145,7 @@ def test_second_pkg_info_far_behind_the_first_is_found() -> None:
     content = make_sdist(
         "pkg", "1.0", metadata_text("pkg", "1.0", metadata_version="2.2"), files={"big": NOISE, "./PKG-INFO": b"other"}
     )
-    with pytest.raises(MetadataError, match="PKG-INFO that differ"):
+    with pytest.raises(MetadataError, match="PKG-INFO files differ"):
         Server(content).read(file_of(content))
 
 

@@ -33,7 +33,7 @@ def test_name_that_tells_no_release_has_a_reason() -> None:
     assert releases == {Version("1.0"): [0]}
     assert skipped == [
         ("other-1.0.tar.gz", "its name is that of another project"),
-        ("my_lib-old.zip", "its version 'old' is none (PEP 440)"),
+        ("my_lib-old.zip", "its version 'old' is invalid (PEP 440)"),
         ("a/b.whl", "its name is not that of a file"),
         ("my_lib-1.0.exe", "it is neither a wheel nor a source archive"),
     ]

@@ -134,7 +134,7 @@ def test_project_status_is_kept() -> None:
         ("other-1.0-py3-none-any.whl", "another project"),
         ("my_pkg-1.0.exe", "neither a wheel nor a source archive"),
         ("my_pkg-1.0-any.whl", "not that of a wheel"),
-        ("my_pkg-one.tar.gz", "is none"),
+        ("my_pkg-one.tar.gz", "is invalid"),
         ("../my_pkg-1.0.tar.gz", "not that of a file"),
         ("my_pkg-1.0\n.tar.gz", "not that of a file"),
         ("my_pkg-1.0-1\u202e-py3-none-any.whl", "not that of a file"),

@@ -131,7 +131,7 @@ def test_record_that_proves_nothing_is_a_fault(change: Mapping[str, tuple[str, s
 def test_record_with_a_path_that_leads_out_is_a_fault() -> None:
     files = by_pip()
     record = files[f"{DIST_INFO}/RECORD"] + b"../../../../../etc/passwd,,\r\n"
-    assert "leads out of the environment" in refused({**files, f"{DIST_INFO}/RECORD": record})
+    assert "leads outside the environment" in refused({**files, f"{DIST_INFO}/RECORD": record})
 
 
 def test_distribution_without_a_record_is_a_fault() -> None:

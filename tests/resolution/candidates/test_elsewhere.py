@@ -14,7 +14,7 @@ LIB = canonicalize_name("lib")
 
 def test_missing_project_is_told_with_who_was_asked() -> None:
     error = missing_projects(asked_by("lib").requirements, MemoryIndex())
-    assert str(error) == "'lib' (requirements.in:1): no index has a project of this name"
+    assert str(error) == "'lib' (requirements.in:1): no index has a project with this name"
     assert error.hint == f"check the spelling and the --index-url; asked: {INDEX_URL}"
 
 
@@ -25,7 +25,7 @@ def test_index_that_has_it_and_is_not_asked_is_told_with_what_takes_it() -> None
     assert project is not None
     index.others["lib"] = (OtherIndex(project=project, words="--index-only gpu without lib"),)
     error = missing_projects(asked_by("lib").requirements, index)
-    assert error.problem == "no index that is asked for it has a project of this name"
+    assert error.problem == "no index that is asked for it has a project with this name"
     told = f"{INDEX_URL} has lib, and is not asked for it: --index-only gpu without lib; check the spelling"
     assert str(error.hint).startswith(told)
 

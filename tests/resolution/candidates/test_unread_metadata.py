@@ -38,7 +38,8 @@ def test_bad_requirement_of_an_extra_that_nobody_asks_for_is_told_and_does_not_c
     found = resolved(index_of([LEGACY, "leaf"]), "app[new]")
     assert pins(found) == {"app": "1.0", "leaf": "1.1"}
     assert found.warnings == (
-        "app 1.0 is locked, as nothing asks for what cannot be read of it: 'leaf (>=1.0.*) ; extra == \"old\"' is not "
+        "app 1.0 is locked, as nothing needs the part of its metadata that cannot be read: "
+        "'leaf (>=1.0.*) ; extra == \"old\"' is not "
         "a requirement (.* suffix can only be used with `==` or `!=` operators): pip before 24.1 installs the release, "
         "pip 24.1 and newer refuse it, uv may repair it",
     )

@@ -1,1 +1,1 @@
-"""What of a base image decides a lock: its target, what it has installed, and what it bounds."""
+"""Facts of a base image that decide a lock: its target, its packages and its constraints."""

@@ -1,4 +1,4 @@
-"""The base image that a user names in; what of it the lock keeps, the target that it is and what it provides, out."""
+"""The base image: its target, the packages that it provides, and the facts that the lock keeps."""
 
 from typing import Any, Final, NamedTuple
 
@@ -25,13 +25,13 @@ from lockml.subjects.open import SubjectName, open_subject
 __all__ = ["ImageFacts", "read_base_image"]
 
 
-_FOR_THAT: Final = "and what it provides is for that: leave the option out, or --provided"
+_FOR_THAT: Final = "and its packages are for that: remove this option, or --provided"
 
 
 class ImageFacts(NamedTuple):
-    """What a base image decides: *options* with what it is where they leave it open, and what the lock keeps of it.
+    """What a base image decides: *options* completed by it, and the facts that the lock keeps.
 
-    *target* is what it is.
+    *target* is the target of the image.
     """
 
     options: TargetOptions
@@ -50,8 +50,8 @@ class _Found(NamedTuple):
 def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
     """Return what the base image of *options* decides.
 
-    Where *lock* was made for the image of that name, nothing is opened: that is for checks without a network. Raises
-    InputError, UnreachableError.
+    If *lock* was made for that image, nothing is opened, for checks without a network. Raises InputError,
+    UnreachableError.
     """
     name = options.base_image or ""
     named = parse_subject(name, usual="image")
@@ -63,11 +63,13 @@ def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
     own = not options._replace(base_image=None).named
     image = replace(found.image, kind=named.kind, gives_target=own)
     if options.target and found.provides.packages.selection:
-        raise InputError("--provided", "goes with one target, the image's own", hint="compile a lock for each image")
+        raise InputError(
+            "--provided", "works with one target only, that of the image", hint="compile a lock for each image"
+        )
     if found.provides.packages.selection:
         _require_own(options, found.target)
     elif options.provided_mode and not options.provided:
-        raise InputError("--provided-mode", "says what --provided means, and nothing is", hint="add --provided all")
+        raise InputError("--provided-mode", "needs --provided", hint="add --provided all")
     if not options.target:
         options = options._replace(
             python=options.python or found.target.python,
@@ -80,7 +82,7 @@ def read_base_image(options: TargetOptions, lock: Lock | None) -> ImageFacts:
 
 
 def _require_own(options: TargetOptions, own: EnvironmentTarget) -> None:
-    """Raise InputError where *options* name another target than the image's *own*: what it has is for that."""
+    """Raise InputError if *options* name another target than the image's *own*: its packages are for that."""
     if options.python and _load(options.python) != _load(own.python):
         raise InputError(f"--python {options.python}", f"the base image has {own.python}, {_FOR_THAT}")
     if options.platform and str(parse_value("--platform", options.platform, parse_platform)) != str(
@@ -96,13 +98,13 @@ def _require_own(options: TargetOptions, own: EnvironmentTarget) -> None:
 
 
 def _load(text: str) -> tuple[object, ...]:
-    """Return what two Pythons have in common that load the same packages."""
+    """Return the key that Pythons share if they load the same packages."""
     python = parse_value("--python", text, parse_python)
     return python.version.release[:2], python.implementation, python.free_threaded
 
 
 def _provided_again(options: TargetOptions, lock: Lock) -> ImageProvides:
-    """Return what *lock* provides, under what *options* say now: other words make it another lock."""
+    """Return what *lock* provides with today's *options*: other options make it another lock."""
     selection = selected(options.provided) if options.provided else lock.provided.selection
     mode = options.provided_mode or lock.provided.mode
     packages = replace(lock.provided, selection=selection, mode=mode)
@@ -115,7 +117,7 @@ def _as_environment(target: Target) -> EnvironmentTarget:
 
 
 def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
-    """Return what an image is, has and bounds."""
+    """Return the target, packages and constraints of an image."""
     option = f"--base-image {name!r}"
     platform = options.platform
     wanted = str(parse_value("--platform", platform, parse_platform)) if platform else "linux/amd64"
@@ -124,7 +126,9 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
         open_subject(subject, ReadOptions(platforms=(wanted,), progress=progress)) as opened,
     ):
         if not opened.subject.layers:
-            raise InputError(option, "is no image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR")
+            raise InputError(
+                option, "is not an image", hint="name one: image:REF, registry:REF, archive:FILE or oci:DIR"
+            )
         inventory = take_inventory(opened.tree, opened.subject, opened.runtime)
         environment = inventory.environment
         runtime, selection = opened.runtime, selected(options.provided)
@@ -147,7 +151,7 @@ def _read(name: str, subject: SubjectName, options: TargetOptions) -> _Found:
 
 
 def _of_accelerator(inventory: Inventory) -> dict[str, Any]:
-    """Return what the image says of its CUDA, and the accelerator that it is for."""
+    """Return the CUDA facts of the image, and the accelerator that it is for."""
     ground = inventory.ground
     accelerator = accelerator_of(ground, parts_of(inventory))
     return {"cuda": ground.cuda, "requires": ground.requires, "accelerator": accelerator}

@@ -1,7 +1,7 @@
-"""A base image in; the files of it that bound what pip and uv install there, with their lines, out.
+"""Constraint files of a base image: those that limit what pip and uv install there, with their lines.
 
-pip reads ``constraint`` of its configuration and PIP_CONSTRAINT, uv reads UV_CONSTRAINT. What is in an image is read as
-requirement files are, from the image alone: nothing of this machine, and no address, is followed.
+pip reads ``constraint`` of its configuration and PIP_CONSTRAINT, uv reads UV_CONSTRAINT. The files are read like
+requirement files, but only from the image: lockml follows no path of this machine and no URL.
 """
 
 import configparser
@@ -25,16 +25,16 @@ __all__ = ["constraints_of", "read_constraints"]
 
 _USUAL: Final = "/etc/pip/constraint.txt"
 _MAX_CONFIG: Final = 1 << 20
-_MAX_FILES: Final = 64  # that one includes, each maybe in another
-_MAX_SIZE: Final = 1 << 19  # of all of them
+_MAX_FILES: Final = 64  # includes, perhaps nested
+_MAX_SIZE: Final = 1 << 19  # in total
 _NO_FILE: Final = "/dev/null"
-_LEAVE: Final = "leave the image's constraints out with --no-base-constraints"
+_LEAVE: Final = "ignore the constraints of the image with --no-base-constraints"
 
 
 def read_constraints(
     tree: FileTree, environment: Mapping[str, str], prefix: str, folder: str, reference: str
 ) -> tuple[tuple[ImageConstraints, ...], tuple[str, ...]]:
-    """Return the files that bound installs in the image *reference*, and what of them does not count.
+    """Return the constraint files of the image *reference*, and notes on what does not count.
 
     *environment* and *folder* are the variables and the working folder of its processes, *prefix* is that of its
     Python. Raises InputError for a file that cannot be read as constraints.
@@ -43,16 +43,18 @@ def read_constraints(
     notes: list[str] = []
     for path in dict.fromkeys(_paths(tree, environment, prefix, folder)):
         if "://" in path:
-            notes.append(f"the base image takes constraints from {redact(path)}, which is not read")
+            notes.append(
+                f"ignored the constraints of the base image at {redact(path)}: lockml reads only files in the image"
+            )
             continue
         content = _content(tree, path, _MAX_SIZE + 1)
         if content is None:
-            notes.append(f"the base image names the constraints {path}, and has no such file")
+            notes.append(f"the base image names the constraints file {path}, which does not exist")
             continue
         lines, left = _lines(tree, path, environment, reference)
         if left:
             notes.append(
-                f"{len(left)} lines of the base image's {path} name places, and do not count: {redact(left[0])}"
+                f"ignored {len(left)} lines of {path} in the base image that name a path or a URL: {redact(left[0])}"
             )
         if lines:
             sha256 = hashlib.sha256(content).hexdigest()
@@ -61,16 +63,16 @@ def read_constraints(
 
 
 def constraints_of(image: BaseImage | None) -> Iterator[Requirement]:
-    """Yield the constraints that *image* has, as requirement lines with their origin."""
+    """Yield the constraints of *image*, as requirement lines with their origin."""
     for each in image.constraints if image is not None else ():
         origin = Origin(file=f"base image {image.reference if image is not None else ''}: {each.path}")
         yield from (parse_requirement(line, origin) for line in each.lines)
 
 
 def _paths(tree: FileTree, environment: Mapping[str, str], prefix: str, folder: str) -> Iterator[str]:
-    """Yield what the image's pip and uv read, as absolute paths or addresses."""
+    """Yield the files that pip and uv in the image read, as absolute paths or URLs."""
     pip = environment.get("PIP_CONSTRAINT")
-    named = (pip or "").split() or list(_configured(tree, environment, prefix))  # pip takes an empty one for none
+    named = (pip or "").split() or list(_configured(tree, environment, prefix))  # pip ignores an empty one
     named += environment.get("UV_CONSTRAINT", "").split()
     for each in (_as_path(each) for each in named):
         if each != _NO_FILE:
@@ -80,13 +82,13 @@ def _paths(tree: FileTree, environment: Mapping[str, str], prefix: str, folder: 
 
 
 def _as_path(name: str) -> str:
-    """Return the path that a file's address on the same machine means; other addresses and paths are left alone."""
+    """Return the path of a ``file:`` URL on the same machine; other URLs and paths stay."""
     parts = urlsplit(name)
     return unquote(parts.path) if parts.scheme == "file" and parts.netloc in ("", "localhost") else name
 
 
 def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> list[str]:
-    """Return the ``constraint`` of pip's configuration: that of the last file counts, [install] before [global]."""
+    """Return ``constraint`` of pip's configuration: the last file counts, and [install] before [global]."""
     home = environment.get("HOME", "/root")
     own = environment.get("PIP_CONFIG_FILE")
     if own == _NO_FILE:
@@ -105,7 +107,7 @@ def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> 
         try:
             parser.read_string((content or b"").decode("utf-8"))
         except (configparser.Error, UnicodeDecodeError):
-            continue  # pip fails at it, and says so
+            continue  # pip fails with a message
         for section in ("global", "install"):
             if parser.has_option(section, "constraint"):
                 found[section] = parser.get(section, "constraint")
@@ -113,7 +115,7 @@ def _configured(tree: FileTree, environment: Mapping[str, str], prefix: str) -> 
 
 
 def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference: str) -> tuple[list[str], list[str]]:
-    """Return the constraints in the file at *path* and those that it includes, and those that name a place."""
+    """Return the constraints in the file at *path* and its includes, and the lines that name a path or a URL."""
     sizes: list[int] = []
 
     def read(name: str) -> bytes:
@@ -122,7 +124,7 @@ def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference:
             raise InputError(redact(name), "is not in the base image", hint=_LEAVE)
         sizes.append(len(content))
         if len(sizes) > _MAX_FILES or sum(sizes) > _MAX_SIZE:
-            problem = f"brings more constraints than lockml reads, {_MAX_FILES} files and {_MAX_SIZE >> 10} KiB in all"
+            problem = f"has more constraints than lockml reads: {_MAX_FILES} files and {_MAX_SIZE >> 10} KiB in total"
             raise InputError(name, problem, hint=_LEAVE)
         return content
 
@@ -136,7 +138,7 @@ def _lines(tree: FileTree, path: str, environment: Mapping[str, str], reference:
 
 
 def _content(tree: FileTree, path: str, limit: int) -> bytes | None:
-    """Return the first *limit* bytes of the file at *path* of the image, None where there is none that can be read."""
+    """Return the first *limit* bytes of the file at *path* of the image, None if it cannot be read."""
     try:
         return tree.read(path, limit)
     except UnreadableError:

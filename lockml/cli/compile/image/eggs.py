@@ -1,7 +1,7 @@
-"""The requires.txt of an egg-info in, the fields of METADATA that say the same out.
+"""Turn the requires.txt of an egg-info into fields of METADATA.
 
-Debian's packages and old installs have it so: their PKG-INFO says nothing of what they need. A section is an extra, a
-marker after a colon, or both: ``[socks:python_version < "3"]``.
+Debian packages and old installs have one: their PKG-INFO does not list dependencies. A section is an extra, a marker
+after a colon, or both: ``[socks:python_version < "3"]``.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ __all__ = ["with_requirements"]
 
 
 def with_requirements(content: bytes, requires: bytes) -> bytes:
-    """Return the PKG-INFO *content* with what *requires* says, unless it says itself what is needed."""
+    """Return the PKG-INFO *content* with the dependencies in *requires*, unless it has its own."""
     head, gap, body = content.replace(b"\r\n", b"\n").partition(b"\n\n")
     if b"\nrequires-dist:" in b"\n" + head.lower():
         return content

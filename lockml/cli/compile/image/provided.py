@@ -1,4 +1,4 @@
-"""What a base image has installed in, what of it need not be installed again out."""
+"""The packages of a base image that need not be installed again."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -24,11 +24,11 @@ __all__ = ["ImageProvides", "provided_of_lock", "read_provided", "selected"]
 
 _ALL: Final = "all"
 _NONE: Final = "none"
-_NEVER: Final = frozenset({canonicalize_name("pip")})  # what installs is nobody's requirement
+_NEVER: Final = frozenset({canonicalize_name("pip")})  # installers are not requirements
 
 
 class ImageProvides(Struct, frozen=True, kw_only=True):
-    """What the resolver and the lock have of it, its whole *stock*, and *notes* on what does not count."""
+    """What the resolver and the lock use of an image, its whole *stock*, and *notes* on what does not count."""
 
     provided: Provided = Provided()
     packages: ProvidedPackages = ProvidedPackages()
@@ -37,7 +37,7 @@ class ImageProvides(Struct, frozen=True, kw_only=True):
 
 
 def selected(given: Iterable[str]) -> tuple[str, ...]:
-    """Return what ``--provided`` selects: ("all",), names, or () for ``none``; the last of all and none counts."""
+    """Return the selection of ``--provided``: ("all",), names, or () for ``none``; the last of all and none counts."""
     found: tuple[str, ...] = ()
     for text in (part.strip() for many in given for part in many.split(",")):
         if text == _NONE:
@@ -50,7 +50,7 @@ def selected(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def provided_of_lock(packages: ProvidedPackages, mode: ProvidedMode) -> ImageProvides:
-    """Return what a lock says of it, without opening the image: enough to say whether the lock still holds."""
+    """Return what a lock records of an image, without opening it: enough to check whether the lock is up to date."""
     releases = {}
     for each in packages.packages:
         metadata = CoreMetadata(name=each.name, version=Version(each.version))
@@ -61,7 +61,7 @@ def provided_of_lock(packages: ProvidedPackages, mode: ProvidedMode) -> ImagePro
 def read_provided(
     tree: FileTree, distributions: Sequence[InstalledDistribution], selection: Sequence[str], mode: ProvidedMode
 ) -> ImageProvides:
-    """Return what of *distributions*, in the order of the import path, *selection* names; raises InputError."""
+    """Return those of *distributions*, in the order of the import path, that *selection* names; raises InputError."""
     first: dict[NormalizedName, InstalledDistribution] = {}
     for each in distributions:
         if not each.dist_info.startswith("~"):
@@ -83,7 +83,7 @@ def read_provided(
                 version=each.version,
                 record=provided_digest(each) or "",
                 owner=each.owner or "",
-                origin=(each.origin or "").partition(" (")[0],  # a step may have a secret in it
+                origin=(each.origin or "").partition(" (")[0],  # a step may contain a secret
             )
         )
     return ImageProvides(
@@ -99,23 +99,23 @@ def _named(selection: Sequence[str], there: Mapping[NormalizedName, InstalledDis
     for each in selection:
         if each not in there:
             near = get_close_matches(each, there)
-            hint = f"it has {', '.join(near)}" if near else "`lockml inventory` lists what it has"
-            raise InputError(f"--provided {each!r}", "the base image has no package of that name", hint=hint)
+            hint = f"did you mean {', '.join(near)}?" if near else "`lockml inventory` lists its packages"
+            raise InputError(f"--provided {each!r}", "the base image has no such package", hint=hint)
     return sorted(canonicalize_name(each) for each in selection)
 
 
 def _metadata(tree: FileTree, each: InstalledDistribution) -> tuple[CoreMetadata | None, str]:
-    """Return what a distribution says of itself, None where it can be nobody's release, and what is wrong with it."""
+    """Return the metadata of a distribution, None if it cannot be used at all, and what is wrong with it."""
     try:
         version = Version(each.version)
     except InvalidVersion:
-        return None, "is not provided: its version is none that a requirement could name"
-    fault = "says nothing of what it needs"
+        return None, "is not provided: no requirement could name its version"
+    fault = "does not list its dependencies"
     for content in _contents(tree, each):
         try:
             return parse_metadata(content, name=each.name, version=version), ""
         except MetadataError as error:
-            fault = f"has metadata that cannot be used ({error}), so what it needs does not count"
+            fault = f"has invalid metadata ({error}); its dependencies do not count"
     return CoreMetadata(name=each.name, version=version), fault
 
 

@@ -1,4 +1,4 @@
-"""What a lock installs although the base image has it: the same library twice, in MiB."""
+"""Libraries that a lock installs although the base image has them, with their size in MiB."""
 
 from collections.abc import Iterator, Mapping
 
@@ -16,18 +16,18 @@ __all__ = ["ImageStock", "libraries_twice", "stock_of"]
 
 _CUDA = "nvidia-"
 _MIB = 1 << 20
-_SMALL = _MIB  # less than this is not worth a word
+_SMALL = _MIB  # less than this is not worth a warning
 
 
 class ImageStock(Struct, frozen=True, kw_only=True):
-    """What an image has: the version of each project, and the release of CUDA of its system, "" for none."""
+    """The packages of an image: the version of each project, and the CUDA release of its system, "" for none."""
 
     versions: Mapping[NormalizedName, str] = {}
     cuda: str = ""
 
 
 def stock_of(tree: FileTree, distributions: tuple[InstalledDistribution, ...], cuda: str) -> ImageStock:
-    """Return what an image has, *cuda* being what its variables say of CUDA."""
+    """Return the packages of an image; *cuda* is the CUDA version in its variables."""
     found: dict[NormalizedName, str] = {}
     for each in distributions:
         found.setdefault(each.name, each.version)
@@ -36,26 +36,26 @@ def stock_of(tree: FileTree, distributions: tuple[InstalledDistribution, ...], c
 
 
 def libraries_twice(lock: Lock, stock: ImageStock) -> Iterator[str]:
-    """Yield what *lock* installs beside or over what the image has, each with its size as a wheel."""
+    """Yield what *lock* installs in addition to the same library of the image, with the size of its wheel."""
     target = lock.targets[0]
     cuda = [package for package in lock.pylock.packages if package.name.startswith(_CUDA)]
     size = sum(_size(package, target) for package in cuda)
     if stock.cuda and size > _SMALL:
         yield (
-            f"{len(cuda)} locked packages bring a CUDA of their own, {size // _MIB} MiB of wheels, beside CUDA "
-            f"{stock.cuda} of the base image: provide what needs them (--provided), or take a base image without CUDA"
+            f"{len(cuda)} locked packages install their own CUDA ({size // _MIB} MiB of wheels) although the base "
+            f"image has CUDA {stock.cuda}: use its packages (--provided), or a base image without CUDA"
         )
     for package in lock.pylock.packages:
         there, size = stock.versions.get(package.name), _size(package, target)
         if there is not None and size > _SMALL:
             yield (
-                f"{package.name} {package.version}, {size // _MIB} MiB as a wheel, is installed though the base image "
+                f"{package.name} {package.version} ({size // _MIB} MiB) is installed although the base "
                 f"has {package.name} {there}, which stays in its layer"
             )
 
 
 def _size(package: Package, target: Target) -> int:
-    """Return the bytes of the wheel of *package* that *target* installs, 0 where that is not known."""
+    """Return the size of the wheel of *package* for *target* in bytes, 0 if unknown."""
     ranked = [
         (rank, wheel.size or 0) for wheel in wheels_of(package) if (rank := _rank(target, wheel.filename)) is not None
     ]

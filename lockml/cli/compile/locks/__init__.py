@@ -1,1 +1,1 @@
-"""What ``[[tool.lockml.lock]]`` says: tables in, the locks that they stand for, each after what it stands on, out."""
+"""The locks that ``[[tool.lockml.lock]]`` tables describe, in the order to compile them."""

@@ -58,10 +58,10 @@ def compile_all(
     refusals: dict[tuple[str, str | None], str] = {}
     for lock in locks:
         name = lock.cell.name
-        with gathered_notes() as told, quietly():
+        with gathered_notes() as gathered, quietly():
             outcomes[name] = _outcome(lock, outcomes, refusals, compile_one)
         click.echo(f"{name}: {escape(str(outcomes[name]))}")
-        for each in told:
+        for each in gathered:
             if each.kind == "change":
                 click.echo(f"  {escape(each.text)}")
             if each.kind not in _STATE_NOTES:

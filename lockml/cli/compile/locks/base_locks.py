@@ -1,4 +1,4 @@
-"""The options that name base locks in; what they ask of the lock that stands on them, and that lock on them, out."""
+"""Base locks: read those that the options name, and make a lock that is based on them."""
 
 import os
 import re
@@ -52,14 +52,14 @@ _NAME: Final = re.compile(rb'name = "([^"\r]+)"')
 def read_base_locks(
     options: BaseOptions, folder: Path, targets: Sequence[Target], reads: Reads
 ) -> tuple[BaseLock, ...]:
-    """Return the locks that *options* name, with paths as seen from *folder*, the lock's.
+    """Return the base locks that *options* name, with paths relative to *folder*, that of the lock.
 
-    Raises InputError where one is not there, is no lock of lockml, or is not for one of *targets*.
+    Raises InputError if one does not exist, is not a lock of lockml, or is not for all of *targets*.
     """
     if options.subset_of is not None and options.on:
-        raise InputError("--subset-of", "cannot be given beside --on", hint="a part of one lock stands on no other")
+        raise InputError("--subset-of", "cannot be used with --on", hint="a part of a lock has no other base")
     if options.relax and not options.on:
-        raise InputError("--relax", "has no lock to relax", hint="name the base with --on")
+        raise InputError("--relax", "needs --on", hint="name the base lock with --on")
     named = options.on if options.subset_of is None else (options.subset_of,)
     return tuple(_read(name, options, folder, targets, reads) for name in dict.fromkeys(named))
 
@@ -67,9 +67,11 @@ def read_base_locks(
 def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Target], reads: Reads) -> BaseLock:
     option = "--on" if options.subset_of is None else "--subset-of"
     if name == "-" or "://" in name:
-        raise InputError(f"{option} {name!r}", "is not a file", hint="a base is a lock beside this one")
+        raise InputError(f"{option} {name!r}", "is not a file", hint="a base is a lock file on this machine")
     if not Path(name).is_file():
-        raise InputError(f"{option} {name!r}", "no such file", hint="lock the base first, or `lockml compile --all`")
+        raise InputError(
+            f"{option} {name!r}", "no such file", hint="lock the base first, or run `lockml compile --all`"
+        )
     content = reads.read_local(name)
     adopt = f"`lockml adopt {name}` makes one with its pins"
     try:
@@ -77,7 +79,7 @@ def _read(name: str, options: BaseOptions, folder: Path, targets: Sequence[Targe
     except LockError as error:
         raise LockError(error.subject, error.problem, hint=error.hint or adopt) from error
     if lock.format or not lock.targets:
-        raise InputError(f"{option} {name!r}", "is no lock of lockml", hint=adopt)
+        raise InputError(f"{option} {name!r}", "is not a lock of lockml", hint=adopt)
     for target in targets:
         select_packages(lock, target, name)
     _require_readable(lock, name, targets)
@@ -97,12 +99,12 @@ def _pattern(name: str) -> str:
 
 
 def relaxing(table: str, name: str = "NAME") -> str:
-    """Return how to relax the project *name*: in *table* of the configuration, or by an option where that is ""."""
+    """Return how to relax the project *name*: in *table* of the configuration, or by an option if that is ""."""
     return f'relax = ["{name}"] in the table {table!r}' if table else setting("relax", name)
 
 
 def _lines_of(content: bytes) -> dict[NormalizedName, int]:
-    """Return in which line of a lock each project is named."""
+    """Return the line of a lock that names each project."""
     found: dict[NormalizedName, int] = {}
     for number, (head, line) in enumerate(pairwise(content.splitlines()), 2):
         name = _NAME.match(line) if head == b"[[packages]]" else None
@@ -112,7 +114,7 @@ def _lines_of(content: bytes) -> dict[NormalizedName, int]:
 
 
 def _require_readable(lock: Lock, name: str, targets: Sequence[Target]) -> None:
-    """Raise LockError where what the lock *name* asks for, or for which targets, cannot be read."""
+    """Raise LockError if the requirements, dependencies or markers of the lock *name* cannot be read."""
     try:
         for asked in lock.requirements:
             ParsedRequirement(asked.requirement)
@@ -122,21 +124,21 @@ def _require_readable(lock: Lock, name: str, targets: Sequence[Target]) -> None:
             for target in targets if package.marker is not None else ():
                 package.marker.evaluate({**target.environment, "extra": ""})  # type: ignore[union-attr]  # as is said
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, UndefinedEnvironmentName) as error:
-        problem = f"says of its packages what no lockml writes ({type(error).__name__}: {error})"
+        problem = f"has package data that lockml never writes ({type(error).__name__}: {error})"
         raise LockError(name, problem, hint="lock it again with `lockml compile`") from error
 
 
 def _seen_from(path: str, before: PurePath, folder: PurePath) -> str:
-    """Return *path*, which is seen from the folder *before*, as seen from *folder*; an address stays."""
+    """Return *path*, which is relative to the folder *before*, relative to *folder*; a URL stays."""
     if "://" in path or path.startswith(("/", "~")):
         return path
     return PurePath(os.path.relpath(before / path, folder)).as_posix()
 
 
 def with_bases(asked: RequirementSet, bases: Sequence[BaseLock], targets: Sequence[Target]) -> RequirementSet:
-    """Return *asked* with what *bases* ask of a lock on *targets*; one that is a part of a base asks for no more.
+    """Return *asked* with the requirements of *bases* for *targets*; a part of a base has none.
 
-    Where *asked* says already where a project is built from, that is what has to be the same.
+    If *asked* names the source that a project is built from, that is the constraint.
     """
     placed = {each.name for each in asked.constraints if each.reference is not None}
     bounds = [bounds_of(base, targets) for base in bases if not base.subset]
@@ -204,13 +206,13 @@ def _selected(provided: ProvidedPackages) -> str:
 
 
 def part_of_base(base: BaseLock, inputs: LockInputs, targets: Sequence[Target], *, identities: bool) -> Lock:
-    """Return the part of *base* that *inputs* need on *targets*, as it is there, its *identities* where wanted.
+    """Return the part of *base* that *inputs* need on *targets*, with the same entries, and *identities* if wanted.
 
     Raises NoResolutionError.
     """
     if base.lock.provided.selection:
-        problem = "leaves packages to its base image, and what a part of it needs of those is not known"
-        raise InputError(base.path, problem, hint=f"take {setting('on')} in place of {setting('subset-of')}")
+        problem = "leaves packages to its base image, so it is unknown which of them a part needs"
+        raise InputError(base.path, problem, hint=f"use {setting('on')} instead of {setting('subset-of')}")
     needed = needed_of(base, inputs, targets)
     lock = _cut(base.lock, inputs, targets, needed)
     if inputs.built:
@@ -227,7 +229,7 @@ def _without_artifacts(package: Package) -> Package:
 
 
 def _cut(lock: Lock, inputs: LockInputs, targets: Sequence[Target], needed: set[NormalizedName]) -> Lock:
-    """Return what of *lock* is *needed*, with the facts of *inputs*."""
+    """Return the *needed* part of *lock*, with the facts of *inputs*."""
     resolutions = [
         Resolution(
             target=target,
@@ -250,6 +252,6 @@ def _cut(lock: Lock, inputs: LockInputs, targets: Sequence[Target], needed: set[
 
 
 def _known(package: Package, needed: set[NormalizedName]) -> Package:
-    """Return *package* with what it needs as far as that is *needed*: on another target it may need more."""
+    """Return *package* with those of its dependencies that are *needed*: on another target it may have more."""
     left = [each for each in package.dependencies or () if canonicalize_name(str(each["name"])) in needed]
     return replaced(package, dependencies=left or None)

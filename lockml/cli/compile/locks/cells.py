@@ -1,4 +1,4 @@
-"""The locks that the configuration names, and the command line, in; the options of compile for each of them out."""
+"""The compile options of each lock in the configuration."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -28,18 +28,18 @@ _OWN: Final = ("files", "output", "lock", "on", "subset_of", "relax")
 _ABOVE_TABLES: Final = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 _BELOW_TABLES: Final = (ParameterSource.DEFAULT_MAP,)
 _FORGET: Final[Mapping[str, object]] = {"exclude_newer": "none", "accelerator": "none", "resolution": "highest"}
-"""What says that nothing is wanted: a table says all of its lock, whatever that was made with before."""
+"""Values that reset an option: what a table does not set is not taken from an earlier lock."""
 
 
 class LockCell(NamedTuple):
-    """A lock of the configuration, and how it is compiled."""
+    """A lock of the configuration, and its compile options."""
 
     cell: Cell
     options: CompileOptions
 
 
 class _Given(NamedTuple):
-    """What holds for all locks."""
+    """What applies to all locks."""
 
     command: click.Command
     context: click.Context
@@ -49,15 +49,15 @@ class _Given(NamedTuple):
 def lock_cells(
     command: click.Command, context: click.Context, built: tuple[ConfiguredBuilt, ...], only: Sequence[str]
 ) -> tuple[tuple[LockCell, ...], tuple[Cell, ...]]:
-    """Return the locks that *only* names, () for all, each after what it stands on; and the cells of all there are.
+    """Return the locks that *only* names, () for all, each after its bases; and the cells of all locks.
 
-    What the command line or a variable says of *command* holds for all of them. Raises InputError.
+    Options of *command* on the command line or in variables apply to all of them. Raises InputError.
     """
     _refuse_single(context)
     file, value = configured_table("lock")
     if value is None:
-        problem = "has no [[tool.lockml.lock]], which names the locks for --all"
-        raise InputError(file or "pyproject.toml", problem, hint="docs/locks.md shows how they are written")
+        problem = "has no [[tool.lockml.lock]] table, which --all needs"
+        raise InputError(file or "pyproject.toml", problem, hint="see docs/locks.md")
     names = frozenset(option_names(command)) - {"help"}
     cells = arrange(expand(parse_lock_tables(value, file, names), names))
     chosen = with_needed(cells, _named(cells, only)) if only else cells
@@ -66,32 +66,32 @@ def lock_cells(
 
 
 def _refuse_single(context: click.Context) -> None:
-    """Raise InputError for what says something of one lock."""
-    beside = "cannot be given beside " + ("--all" if context.params["all_locks"] else "--only")
+    """Raise InputError for an option that applies to one lock only."""
+    beside = "cannot be used with " + ("--all" if context.params["all_locks"] else "--only")
     for name in _OWN:
         if context.params.get(name) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             if name == "files":
                 word = context.params[name][0]
                 raise InputError(f"FILE {word!r}", beside, hint=f"--only {word} selects a lock")
             option = f"--{name.replace('_', '-')}"
-            raise InputError(option, beside, hint="each [[tool.lockml.lock]] says its own")
+            raise InputError(option, beside, hint="set it in each [[tool.lockml.lock]] table")
 
 
 def _named(cells: Sequence[Cell], only: Sequence[str]) -> set[str]:
-    """Return the names of *cells* that *only* names: a lock, all of a table, or a pattern; raises InputError."""
+    """Return the names of the *cells* that *only* selects: a lock, a table, or a pattern; raises InputError."""
     found: set[str] = set()
     for pattern in only:
         named = {cell.name for cell in cells if cell.table.name == pattern or fnmatchcase(cell.name, pattern)}
         if not named:
             tables = ", ".join(dict.fromkeys(cell.table.name for cell in cells))
-            hint = f"there are {len(cells)} locks, of {tables}; --only '{cells[0].name}' or '*' selects"
-            raise InputError(f"--only {pattern!r}", "names no lock", hint=hint)
+            hint = f"there are {len(cells)} locks in {tables}; for example --only '{cells[0].name}'"
+            raise InputError(f"--only {pattern!r}", "matches no lock", hint=hint)
         found |= named
     return found
 
 
 def _options(cell: Cell, given: _Given) -> CompileOptions:
-    """Return the options for *cell*: the command line wins, then variables, its table, [compile], and the defaults."""
+    """Return the options for *cell*, by rank: the command line, variables, its table, [compile], the defaults."""
     context, table = given.context, dict(cell.options)
     files = table.pop("files", [])
     place = f"{cell.table.file}: lock {cell.table.name!r}"
@@ -121,7 +121,7 @@ def _files(value: object, place: str) -> tuple[str, ...]:
 
 
 def _converted(parameter: click.Parameter, value: object, context: click.Context, place: str) -> object:
-    """Return *value* as click takes it from a command line; raises InputError."""
+    """Return *value* as click converts it on a command line; raises InputError."""
     try:
         return parameter.process_value(context, value)
     except click.BadParameter as error:

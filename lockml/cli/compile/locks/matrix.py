@@ -1,4 +1,4 @@
-"""Tables in; a cell for each combination of the values of their axes, with its options and its paths, out."""
+"""Expand tables: a cell for each combination of the values of their axes, with its options and paths."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ _LONGEST: Final = 200
 
 
 def expand(tables: Sequence[LockTable], options: Collection[str]) -> tuple[Cell, ...]:
-    """Return the cells of *tables*; *options* are those of compile, which an axis of that name gives its values to.
+    """Return the cells of *tables*; *options* are those of compile, which an axis of the same name sets.
 
-    Raises InputError for more than `MOST_CELLS`, an axis that nothing uses, a word in braces that is no axis.
+    Raises InputError for more than `MOST_CELLS`, an unused axis, or a word in braces that is not an axis.
     """
     by_name = {table.name: table for table in tables}
     for table in tables:
@@ -31,12 +31,12 @@ def expand(tables: Sequence[LockTable], options: Collection[str]) -> tuple[Cell,
     count = sum(prod(len(axis.values) for axis in table.axes) for table in tables)
     if count > MOST_CELLS:
         largest = max(tables, key=lambda table: prod(len(axis.values) for axis in table.axes))
-        raise fault(largest, "matrix", f"makes too many locks: {count:,} in all, and {MOST_CELLS:,} are the most")
+        raise fault(largest, "matrix", f"makes too many locks: {count:,} in total, more than {MOST_CELLS:,}")
     return tuple(cell for table in tables for cell in _cells(table, options))
 
 
 def _with_axes(table: LockTable, by_name: Mapping[str, LockTable]) -> LockTable:
-    """Return *table* with its own axes, else those of what it stands on, and what that leaves out of them."""
+    """Return *table* with its own axes, else with the axes and skipped cells of its base."""
     source, seen = table, {table.name}
     while not source.axes:
         base = next((by_name[name] for name in source.bases if name in by_name), None)
@@ -52,9 +52,9 @@ def _refuse_idle_axes(table: LockTable, by_name: Mapping[str, LockTable], option
     used |= {axis.name for name in table.bases if name in by_name for axis in by_name[name].axes}
     for axis in table.axes:
         if axis.name not in used and axis.name not in options and not any(value.options for value in axis.values):
-            problem = f"is used by nothing: {axis.values[0].text!r} changes no option of compile"
+            problem = f"is unused: {axis.values[0].text!r} changes no option of compile"
             raise fault(
-                table, f"matrix.{axis.name}", problem, hint=f"write {{{axis.name}}} in an option, or leave it out"
+                table, f"matrix.{axis.name}", problem, hint=f"use {{{axis.name}}} in an option, or remove the axis"
             )
 
 
@@ -89,23 +89,23 @@ def _cell_name(table: LockTable, values: Mapping[str, str]) -> str:
     else:
         name = str(_filled(table.name, words, table, "name"))
     if len(name) > _LONGEST or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
-        problem = f"makes {name[:_LONGEST]!r}, which is no name of a lock"
-        raise fault(table, "name", problem, hint="a name has letters, digits and . _ + -, up to 200")
+        problem = f"makes {name[:_LONGEST]!r}, which is not a valid name"
+        raise fault(table, "name", problem, hint="use letters, digits and . _ + -, up to 200 characters")
     return name
 
 
 def _slug(text: str) -> str:
-    """Return *text* as a part of a name: a platform is linux-amd64."""
+    """Return *text* as a part of a name, such as linux-amd64 for a platform."""
     return text.replace("/", "-").replace(" ", "-")
 
 
 def _default_paths(name: str) -> dict[str, str]:
-    """Return where a lock is unless its table says it: a name that PEP 751 allows has no further dot."""
+    """Return the default paths of a lock; PEP 751 allows no further dot in its name."""
     return {"lock": f"pylock.{name.replace('.', '')}.toml", "output": f"requirements-{name}.txt"}
 
 
 def _filled(value: object, values: Mapping[str, str], table: LockTable, key: str) -> object:
-    """Return *value* with the values of axes in place of their names in braces; in paths as they are in names."""
+    """Return *value* with each axis in braces replaced by its value; in paths, as it is in names."""
 
     def fill(found: re.Match[str]) -> str:
         name = found[1]
@@ -113,7 +113,7 @@ def _filled(value: object, values: Mapping[str, str], table: LockTable, key: str
             return found[0]  # compile fills it in
         if name not in values:
             known = ", ".join(f"{{{each}}}" for each in values)
-            raise fault(table, key, f"has {found[0]}, and there is no such axis", hint=f"it may have {known}")
+            raise fault(table, key, f"has {found[0]}, but there is no such axis", hint=f"use {known}")
         return _slug(values[name]) if key in _PATHS else values[name]
 
     if isinstance(value, str):
@@ -124,7 +124,7 @@ def _filled(value: object, values: Mapping[str, str], table: LockTable, key: str
 
 
 def _merged(own: Mapping[str, object], brought: Mapping[str, object], table: LockTable, axis: str) -> dict[str, object]:
-    """Return both: lists one behind the other; what is said twice otherwise is refused."""
+    """Return both: lists are joined; any other key in both is refused."""
     merged = dict(own)
     for key, value in brought.items():
         if key not in merged:
@@ -132,6 +132,6 @@ def _merged(own: Mapping[str, object], brought: Mapping[str, object], table: Loc
         elif isinstance(value, list) and isinstance(merged[key], list):
             merged[key] = [*merged[key], *value]  # type: ignore[misc]  # a list, as is said above
         else:
-            problem = f"brings {key!r}, which is said already"
-            raise fault(table, f"matrix.{axis}", problem, hint="say it in one place, or as lists, which are joined")
+            problem = f"sets {key!r}, which is set already"
+            raise fault(table, f"matrix.{axis}", problem, hint="set it in one place, or as lists, which are joined")
     return merged

@@ -1,4 +1,4 @@
-"""The nouns of ``[[tool.lockml.lock]]``: a table, the axes of its matrix, and the cells that it stands for."""
+"""The model of ``[[tool.lockml.lock]]``: tables, the axes of a matrix, and its cells."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ __all__ = ["Axis", "AxisValue", "Cell", "LockTable", "fault"]
 
 
 class AxisValue(Struct, frozen=True, kw_only=True):
-    """A value of an axis: the *text* that stands for it, and the *options* that it brings, by their long names."""
+    """A value of an axis: its *text*, and the *options* that it sets, by their long names."""
 
     text: str
     options: Mapping[str, object] = field(default_factory=dict)
@@ -24,10 +24,10 @@ class Axis(Struct, frozen=True, kw_only=True):
 
 
 class LockTable(Struct, frozen=True, kw_only=True):
-    """A table as written: *options* of compile by their long names, the *axes* of its matrix, and what it leaves out.
+    """A table as written: *options* of compile by their long names, and the *axes* of its matrix.
 
-    Of the matrix, cells that have all values of one of *skipped* are left out. *bases* are what ``on`` or ``subset-of``
-    names: tables, cells or files. *file* and *number* say where it is.
+    Cells that have all values of one of *skipped* are skipped. *bases* are what ``on`` or ``subset-of`` names: tables,
+    cells or files. *file* and *number* say where the table is.
     """
 
     name: str
@@ -40,9 +40,9 @@ class LockTable(Struct, frozen=True, kw_only=True):
 
 
 class Cell(Struct, frozen=True, kw_only=True):
-    """One lock: its *options* by their long names, and the *values* of the axes that it stands for.
+    """One lock: its *options* by their long names, and the *values* of its axes.
 
-    *bases* are names of cells or paths of locks, *needs* the names of the cells that are to be locked before it.
+    *bases* are names of cells or paths of locks, *needs* the names of the cells to lock before it.
     """
 
     name: str
@@ -64,6 +64,6 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 def fault(table: LockTable, key: str, problem: str, *, hint: str | None = None) -> InputError:
-    """Return the error that the *key* of *table* has a *problem*; "" for the table itself."""
+    """Return the error for a *problem* of *key* in *table*; "" is the table itself."""
     place = f"{table.file}: lock {table.name!r}"
     return InputError(f"{place}: {key}" if key else place, problem, hint=hint)

@@ -1,4 +1,4 @@
-"""Cells in; the same with what each stands on, in an order in which nothing comes before what it needs, out."""
+"""Link cells to their bases, and sort them so that each comes after the cells that it needs."""
 
 import posixpath
 import unicodedata
@@ -19,9 +19,9 @@ _NAMED: Final = 5
 
 
 def arrange(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return *cells* in the order to lock them in, with the cells that each needs, and paths for their names.
+    """Return *cells* in the order to lock them, with the cells that each needs, and paths for their names.
 
-    Raises InputError for a base that there is not, or more than one, for a circle, and for files that two would write.
+    Raises InputError for a missing or ambiguous base, for a circle, and for a file that two would write.
     """
     _refuse_shared_files(cells)
     written = {_plain(path): cell.name for cell in cells for path in (cell.lock, cell.output)}
@@ -31,7 +31,7 @@ def arrange(cells: Sequence[Cell]) -> tuple[Cell, ...]:
 
 
 def with_needed(cells: Sequence[Cell], wanted: set[str]) -> tuple[Cell, ...]:
-    """Return those of *cells*, which are arranged, that *wanted* names, and all that they need."""
+    """Return those of *cells*, which are arranged, that *wanted* names, and everything that they need."""
     needed = set(wanted)
     for cell in reversed(cells):
         if cell.name in needed:
@@ -40,7 +40,7 @@ def with_needed(cells: Sequence[Cell], wanted: set[str]) -> tuple[Cell, ...]:
 
 
 class _Bases:
-    """Finds the cell that a name of a base means for another cell."""
+    """A finder of the cell that a base name means for another cell."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._by_name = {cell.name: cell for cell in cells}
@@ -58,17 +58,17 @@ class _Bases:
             if "/" in name or name.endswith(".toml"):
                 return None
             hint = f"there are {', '.join(self._tables)}; the path of a lock ends in .toml"
-            raise fault(cell.table, key, f"names {name!r}, and there is no such lock", hint=hint)
+            raise fault(cell.table, key, f"names {name!r}, but there is no such lock", hint=hint)
         found = self._of_table(name, cell)
         if len(found) == 1:
             return found[0]
         values = ", ".join(f"{axis} {value}" for axis, value in cell.values.items()) or "no axis"
         if not found:
-            raise fault(cell.table, key, f"{name!r} has no lock for {values}", hint="leave it out here too, with skip")
+            raise fault(cell.table, key, f"{name!r} has no lock for {values}", hint="skip it here too")
         named = ", ".join(each.name for each in found[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         problem = f"{name!r} means {len(found)} locks for {values}: {named}{more}"
-        raise fault(cell.table, key, problem, hint="name one of them, or take the axes of that table into the matrix")
+        raise fault(cell.table, key, problem, hint="name one of them, or add the axes of that table to the matrix")
 
     def _of_table(self, name: str, cell: Cell) -> Sequence[Cell]:
         """Return the cells of the table *name* that have the values of *cell* on the axes that both have."""
@@ -83,7 +83,7 @@ class _Bases:
 
 
 def _linked(cell: Cell, finder: _Bases, written: Mapping[str, str]) -> Cell:
-    """Return *cell* with the paths of its bases, and with what it needs: those, and who writes what it reads."""
+    """Return *cell* with the paths of its bases, and with what it needs: bases, and cells that write its inputs."""
     found = [(name, finder.find(name, cell)) for name in cell.bases]
     paths = [base.lock if base is not None else name for name, base in found]
     needs = [base.name for _, base in found if base is not None]
@@ -102,32 +102,34 @@ def _texts(value: object) -> list[str]:
 
 
 def _plain(path: str) -> str:
-    """Return *path* as a file system that tells no case or composition apart would know it."""
+    """Return *path* as a file system without case and Unicode composition sees it."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", posixpath.normpath(path)).casefold())
 
 
 def _refuse_shared_files(cells: Sequence[Cell]) -> None:
-    """Raise InputError where two cells have one name or write one file, or where one is outside this folder."""
+    """Raise InputError if two cells share a name or a file, or a file is outside this folder."""
     names: dict[str, Cell] = {}
     files: dict[str, tuple[Cell, str]] = {}
     for cell in cells:
         other = names.setdefault(cell.name.casefold(), cell)
         if other is not cell:
-            raise fault(cell.table, "name", f"two locks are called {cell.name!r}, the other by {other.table.name!r}")
+            raise fault(
+                cell.table, "name", f"two locks have the name {cell.name!r}, the other from {other.table.name!r}"
+            )
         for key, path in _written(cell):
             _refuse_outside(cell, key, path)
             first, before = files.setdefault(_plain(path), (cell, path))
             if (first, before) != (cell, path) or (key == "output" and path == cell.lock):
-                problem = f"{path!r} would be written by {cell.name!r} and by {first.name!r}"
-                raise fault(cell.table, key, problem, hint="write {name} in it")
+                problem = f"{cell.name!r} and {first.name!r} would both write {path!r}"
+                raise fault(cell.table, key, problem, hint="use {name} in the path")
 
 
 def _written(cell: Cell) -> Iterator[tuple[str, str]]:
-    """Yield the files that *cell* writes, and may write beside its requirements file, with the key that names them."""
+    """Yield the files that *cell* writes, or may write beside its requirements file, with their key."""
     for key in ("lock", "output"):
         path = cell.options[key]
         if not isinstance(path, str) or not path or "\0" in path:
-            raise fault(cell.table, key, "is not the name of a file")
+            raise fault(cell.table, key, "is not a file name")
         if path != _NOWHERE or key == "lock":
             yield key, path
         if key == "output" and path != _NOWHERE:
@@ -138,14 +140,14 @@ def _written(cell: Cell) -> Iterator[tuple[str, str]]:
 def _refuse_outside(cell: Cell, key: str, path: str) -> None:
     normal = posixpath.normpath(path)
     if path == "-" or normal == ".":
-        raise fault(cell.table, key, f"{path!r} is not the name of a file", hint="each lock is written to files")
+        raise fault(cell.table, key, f"{path!r} is not a file name", hint="name a file for each lock")
     if posixpath.isabs(path) or path.startswith("~") or normal.split("/")[0] == "..":
-        problem = f"{path!r} is outside the folder that says it"
-        raise fault(cell.table, key, problem, hint="name a file below it, or compile that lock by itself")
+        problem = f"{path!r} is outside the folder of the configuration"
+        raise fault(cell.table, key, problem, hint="name a file below that folder, or compile this lock on its own")
 
 
 def _sorted(cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return *cells*, each after what it needs and else in their order; raises InputError for a circle."""
+    """Return *cells* in their order, but each after what it needs; raises InputError for a circle."""
     by_name = {cell.name: cell for cell in cells}
     done: dict[str, Cell] = {}
     for cell in cells:
@@ -159,6 +161,6 @@ def _sorted(cells: Sequence[Cell]) -> tuple[Cell, ...]:
             names = [each.name for each in path]
             if waiting in names:
                 circle = " -> ".join((*names[names.index(waiting) :], waiting))
-                raise fault(path[-1].table, "on", f"locks stand on each other in a circle: {circle}")
+                raise fault(path[-1].table, "on", f"locks are based on each other in a circle: {circle}")
             path.append(by_name[waiting])
     return tuple(done.values())

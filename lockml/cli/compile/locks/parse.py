@@ -1,4 +1,4 @@
-"""The value of ``lock`` in the configuration in, as TOML has it; a `LockTable` for each of its tables out."""
+"""Parse ``lock`` of the configuration into a `LockTable` for each table."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -10,27 +10,27 @@ from lockml.common.errors import InputError
 __all__ = ["RESERVED", "parse_lock_tables"]
 
 RESERVED: Final = frozenset({"name", "target"})
-"""What no axis may be called: the name of the cell, and what compile puts into the names of files."""
+"""Names that no axis may have: that of the cell, and the one that compile replaces in file names."""
 
 _OWN: Final = frozenset({"name", "matrix", "skip", "files"})
-_NOT_HERE: Final = frozenset({"all", "only", "check"})  # they say what is done with all locks
+_NOT_HERE: Final = frozenset({"all", "only", "check"})  # they are for a command line
 _NAME: Final = re.compile(r"[A-Za-z0-9{][A-Za-z0-9._+{}-]{0,99}")
 _AXIS: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}")
 _EXAMPLE: Final = 'such as [[tool.lockml.lock]] with name = "base"'
 
 
 def parse_lock_tables(value: object, file: str, options: Collection[str]) -> tuple[LockTable, ...]:
-    """Return the tables that *value*, of *file*, has; *options* are those of compile. Raises InputError."""
+    """Return the tables in *value*, from *file*; *options* are those of compile. Raises InputError."""
     if isinstance(value, Mapping):
-        problem = "has one table [lock], which holds the options of `lockml lock`"
-        raise InputError(file, problem, hint="a lock of `lockml compile --all` is written with two brackets, [[…]]")
+        problem = "has a single table [lock], which is for the options of `lockml lock`"
+        raise InputError(file, problem, hint="write locks for `lockml compile --all` with two brackets, [[…]]")
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
-        raise InputError(file, "its 'lock' is no list of tables", hint=_EXAMPLE)
+        raise InputError(file, "'lock' is not a list of tables", hint=_EXAMPLE)
     tables = tuple(_table(each, number, file, options) for number, each in enumerate(value, 1))
     seen: set[str] = set()
     for table in tables:
         if table.name in seen:
-            raise fault(table, "name", "is that of another table too", hint="give each table a name of its own")
+            raise fault(table, "name", "is used twice", hint="give each table its own name")
         seen.add(table.name)
     return tables
 
@@ -41,13 +41,13 @@ def _table(content: Mapping[str, object], number: int, file: str, options: Colle
         place = f"{file}: [[lock]] number {number}"
         if name is None:
             raise InputError(place, "has no name", hint=_EXAMPLE)
-        problem = "is no name: letters, digits and . _ + - up to 100, and {AXIS} for the value of an axis"
+        problem = "is not a valid name: use up to 100 letters, digits and . _ + -, and {AXIS} for the value of an axis"
         raise InputError(f"{place}: name {name!r}", problem)
     table = LockTable(name=name, file=file, number=number, options={})
     known = _OWN | (set(options) - _NOT_HERE)
     for key in content:
         if key not in known:
-            raise fault(table, key, "is not known", hint=_near(key, known))
+            raise fault(table, key, "is unknown", hint=_near(key, known))
     axes = _axes(content.get("matrix", {}), table)
     return LockTable(
         name=name,
@@ -64,23 +64,21 @@ def _near(key: str, known: Collection[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(key, sorted(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(sorted(known))}"
+    return f"did you mean {near[0]!r}?" if near else f"keys: {', '.join(sorted(known))}"
 
 
 def _axes(value: object, table: LockTable) -> tuple[Axis, ...]:
     if not isinstance(value, Mapping):
-        raise fault(table, "matrix", "is no table", hint='such as matrix.python = ["3.11", "3.12"]')
+        raise fault(table, "matrix", "is not a table", hint='such as matrix.python = ["3.11", "3.12"]')
     return tuple(_axis(name, values, table) for name, values in value.items())
 
 
 def _axis(name: str, values: object, table: LockTable) -> Axis:
     key = f"matrix.{name}"
     if not _AXIS.fullmatch(name) or name in RESERVED:
-        raise fault(
-            table, key, "is no name for an axis", hint="take letters, digits, _ and -, and neither name nor target"
-        )
+        raise fault(table, key, "is not a valid axis name", hint="use letters, digits, _ and -, but not name or target")
     if not isinstance(values, list) or not values:
-        raise fault(table, key, "is no list of values", hint=f'such as {key} = ["a", "b"]')
+        raise fault(table, key, "is not a list of values", hint=f'such as {key} = ["a", "b"]')
     found = tuple(_value(each, key, table) for each in values)
     texts: set[str] = set()
     for each in found:
@@ -101,7 +99,9 @@ def _value(value: object, key: str, table: LockTable) -> AxisValue:
 
 def _skipped(value: object, axes: tuple[Axis, ...], table: LockTable) -> tuple[Mapping[str, str], ...]:
     if not isinstance(value, list) or not all(isinstance(each, Mapping) and each for each in value):
-        raise fault(table, "skip", "is no list of tables", hint='such as skip = [{python = "3.9", variant = "cu130"}]')
+        raise fault(
+            table, "skip", "is not a list of tables", hint='such as skip = [{python = "3.9", variant = "cu130"}]'
+        )
     known = {axis.name: {each.text for each in axis.values} for axis in axes}
     for each in value:
         for name, text in each.items():
@@ -114,7 +114,7 @@ def _skipped(value: object, axes: tuple[Axis, ...], table: LockTable) -> tuple[M
 
 def _bases(content: Mapping[str, object], table: LockTable) -> tuple[str, ...]:
     if "on" in content and "subset-of" in content:
-        raise fault(table, "subset-of", "cannot be given beside on", hint="a part of one lock stands on no other")
+        raise fault(table, "subset-of", "cannot be used with on", hint="a part of a lock has no other base")
     value = content.get("on", content.get("subset-of", []))
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(each, str) and each for each in values):

@@ -78,5 +78,5 @@ def test_older_floor_and_the_name_of_the_same_python_are_its_own_target(archive:
 
 
 def test_mode_without_anything_provided_is_refused(archive: str) -> None:
-    with pytest.raises(InputError, match="says what --provided means"):
+    with pytest.raises(InputError, match="needs --provided"):
         choose_targets(ALL._replace(base_image=archive, provided=(), provided_mode="prefer"), None)

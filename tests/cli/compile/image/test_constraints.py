@@ -91,7 +91,7 @@ def test_file_that_is_included_counts_and_is_read_from_the_image_alone() -> None
     ids=["large", "deep", "large together"],
 )
 def test_more_than_anybody_writes_is_refused(files: dict[str, bytes]) -> None:
-    with pytest.raises(InputError, match="brings more constraints than lockml reads"):
+    with pytest.raises(InputError, match="has more constraints than lockml reads"):
         found(files, PIP_CONSTRAINT="/a")
 
 
@@ -107,9 +107,9 @@ def test_address_and_a_file_that_is_not_there_are_told() -> None:
     read, notes = read_constraints(MemoryTree(files), environment, "/usr", "", "base:1")
     assert [each.lines for each in read] == [("numpy<2",)]
     assert len(notes) == 3
-    assert "https://limits.example/c.txt, which is not read" in notes[0]
-    assert "/etc/none.txt, and has no such file" in notes[1]
-    assert "name places, and do not count: own @" in notes[2]
+    assert "https://limits.example/c.txt: lockml reads only files" in notes[0]
+    assert "/etc/none.txt, which does not exist" in notes[1]
+    assert "that name a path or a URL: own @" in notes[2]
 
 
 def test_lines_of_a_lock_are_constraints_again_with_their_origin() -> None:

@@ -39,5 +39,5 @@ def test_two_stacks_of_cuda_are_told_once_with_their_size() -> None:
     packages = [dataclasses.replace(p, name=canonicalize_name(f"nvidia-{p.name}-cu12")) for p in lock.pylock.packages]
     both = replace(lock, pylock=dataclasses.replace(lock.pylock, packages=packages))
     (text,) = libraries_twice(both, ImageStock(cuda="12.8"))
-    assert "2 locked packages bring a CUDA of their own, 600 MiB of wheels, beside CUDA 12.8 of the base image" in text
+    assert "2 locked packages install their own CUDA (600 MiB of wheels) although the base image has CUDA 12.8" in text
     assert list(libraries_twice(both, ImageStock())) == []

@@ -151,7 +151,7 @@ def test_only_takes_what_is_named_with_what_it_stands_on_and_tells_what_is_left(
     assert told in table.err
     gone = ran(tmp_path, url, "--only", "tset-*")
     assert gone.code == 2
-    assert "error: --only 'tset-*': names no lock" in gone.err
+    assert "error: --only 'tset-*': matches no lock" in gone.err
 
 
 def test_command_line_wins_over_a_table_and_a_table_over_the_common_options(tmp_path: Path, url: str) -> None:
@@ -191,9 +191,9 @@ def test_pyproject_holds_the_same_tables_and_the_command_that_starts_locks_does_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--all", "a.in"), "error: FILE 'a.in': cannot be given beside --all"),
-        (("--all", "--lock", "x.toml"), "error: --lock: cannot be given beside --all"),
-        (("--all", "--on", "x.toml"), "error: --on: cannot be given beside --all"),
+        (("--all", "a.in"), "error: FILE 'a.in': cannot be used with --all"),
+        (("--all", "--lock", "x.toml"), "error: --lock: cannot be used with --all"),
+        (("--all", "--on", "x.toml"), "error: --on: cannot be used with --all"),
     ],
 )
 def test_what_is_said_of_one_lock_is_refused(tmp_path: Path, url: str, arguments: tuple[str, ...], told: str) -> None:
@@ -207,7 +207,7 @@ def test_compile_without_inputs_leads_to_the_locks_that_there_are(tmp_path: Path
     setting(tmp_path, PAIR)
     outcome = ran(tmp_path, url, "-q")
     assert outcome.code == 2
-    assert "hint: `lockml compile --all` compiles the locks that lockml.toml names" in outcome.err
+    assert "hint: `lockml compile --all` compiles the locks in lockml.toml" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_equal_warnings_of_many_locks_are_told_once(tmp_path: Path, url: str) ->
     (tmp_path / "lockml.toml").write_text((tmp_path / "lockml.toml").read_text().replace('libc = "glibc-2.36"\n', ""))
     outcome = ran(tmp_path, url)
     assert outcome.code == 0
-    assert outcome.err.count("all 4 locks: Taken from this machine: ") == 1
+    assert outcome.err.count("all 4 locks: Using this machine's ") == 1
 
 
 def test_interrupt_leaves_what_is_done_whole_and_the_rest_as_it_was(tmp_path: Path, served: Served) -> None:

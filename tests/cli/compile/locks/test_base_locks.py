@@ -190,9 +190,9 @@ def test_subset_is_the_part_that_is_needed_and_asks_no_index(tmp_path: Path, url
     [
         (("--on", "gone.toml"), "--on 'gone.toml': no such file"),
         (("--on", "-"), "is not a file"),
-        (("--on", "pylock.toml"), "is an input, and the lock would be written over it"),
-        (("--subset-of", "base/pylock.toml", *BASE), "cannot be given beside --on"),
-        (("--relax", "numpy"), "has no lock to relax"),
+        (("--on", "pylock.toml"), "is an input, and the lock would overwrite it"),
+        (("--subset-of", "base/pylock.toml", *BASE), "cannot be used with --on"),
+        (("--relax", "numpy"), "--relax: needs --on"),
         ((*BASE, "--python", "3.12"), "does not serve"),
     ],
 )
@@ -257,7 +257,7 @@ def test_lock_that_stands_on_its_base_no_longer_is_out_of_date_and_tells_it(tmp_
     assert checked.code == 1
     assert "base/pylock.toml is no longer a base" in checked.out
     outcome = compiled(tmp_path, url, "six\n")
-    assert "was made with --on base/pylock.toml, which is no longer asked for" in outcome.err
+    assert "was made with --on base/pylock.toml, which you no longer give" in outcome.err
     assert packages(tmp_path).keys() == {"six"}
 
 
@@ -265,7 +265,7 @@ def test_lock_of_another_tool_is_no_base(tmp_path: Path, url: str) -> None:
     (tmp_path / "other.toml").write_text('lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n')
     outcome = compiled(tmp_path, url, "six\n", "--on", "other.toml")
     assert outcome.code == 2
-    assert "--on 'other.toml': is no lock of lockml\nhint: `lockml adopt other.toml` makes one" in outcome.err
+    assert "--on 'other.toml': is not a lock of lockml\nhint: `lockml adopt other.toml` makes one" in outcome.err
     (tmp_path / "uv.lock").write_text("version = 1\n")
     outcome = compiled(tmp_path, url, "six\n", "--on", "uv.lock")
     assert outcome.code == 2
