@@ -108,7 +108,7 @@ def parse(line: str) -> None:
     """Parse the words after ``lockml`` up to a redirection, a pipe or a second command; raises click.UsageError."""
     words = shlex.split(re.split(r" (?:[<>|;]|&&) ?|;", line)[0], comments=True)
     command: click.Command = cli
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
         assert found is not None

@@ -58,7 +58,8 @@ def test_every_option_is_in_a_group(name: str, monkeypatch: pytest.MonkeyPatch) 
     """`_GROUPS` of lockml/cli/common/command.py says which: a new option that it lacks is named here."""
     other = help_at(100, (name,), monkeypatch).partition("\nOther:\n")[2].partition("\nExamples:\n")[0]
     named = [line.split()[0] for line in other.splitlines() if line.startswith(("  -", "  ["))]
-    assert named == ["-q,", "-v,", "-h,"]
+    assert named[:2] == ["-q,", "-v,"]
+    assert named[2:] in (["-h,"], ["--help"])  # click keeps the names that it made first
 
 
 @pytest.mark.parametrize(("word", "meant"), [("complie", "compile"), ("chek", "check"), ("scan", "check")])

@@ -45,7 +45,7 @@ def every_option() -> Iterator[tuple[str, click.Option]]:
         path, command = waiting.pop()
         yield from ((path, each) for each in command.params if isinstance(each, click.Option))
         if isinstance(command, click.Group):
-            context = click.Context(command)
+            context = click.Context(command, **cli.context_settings)
             names = command.list_commands(context)
             inner = [(name, command.get_command(context, name)) for name in names]
             waiting += [(f"{path} {name}", found) for name, found in inner if found is not None]

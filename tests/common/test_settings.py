@@ -57,7 +57,7 @@ def options(command: click.Command) -> Iterator[str]:
     """Yield the long options of a command and of those below it."""
     yield from (name for each in command.params for name in (*each.opts, *each.secondary_opts))
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **cli.context_settings)
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             assert below is not None

@@ -57,7 +57,7 @@ _BUILT_KEYS: Final[Mapping[str, Mapping[str, object]]] = {
 
 def command_of(name: str) -> click.Command:
     """Return the command whose options the table *name* has."""
-    command = cli.get_command(click.Context(cli), name)
+    command = cli.get_command(click.Context(cli, **cli.context_settings), name)
     assert command is not None
     return command
 

@@ -56,7 +56,7 @@ def test_schema_is_one_of_draft_2020_12() -> None:
 
 
 def test_tables_are_those_of_the_commands_and_three_more() -> None:
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     commands = {name for name in cli.list_commands(context) if not isinstance(command_of(name), click.Group)}
     assert commands | {"built", "dockerfile", "ignore"} == TABLES
     assert set(config_schema()["properties"]) == TABLES
@@ -100,7 +100,7 @@ def test_configurations_are_found_in_the_pages() -> None:
 def reads_options(name: str, table: Mapping[str, Any]) -> bool:
     """Say whether the command *name* takes *table*, value by value."""
     command = command_of(name)
-    context = click.Context(command, resilient_parsing=True)
+    context = click.Context(command, resilient_parsing=True, **cli.context_settings)
     try:
         found = options_of_table(command, table, "lockml.toml")
         for parameter in command.params:

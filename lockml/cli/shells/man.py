@@ -47,7 +47,7 @@ def command(folder: str) -> int:
 
 def manual_pages(cli: click.Command, day: date) -> dict[str, str]:
     """Return the text of each page by the name of its file."""
-    found = list(_tree(click.Context(cli, info_name="lockml")))
+    found = list(_tree(click.Context(cli, info_name="lockml", **cli.context_settings)))
     names = [context.command_path.replace(" ", "-") for context in found]
     return {
         f"{name}.1": "\n".join(_page(context, day, [each for each in names if each != name])) + "\n"

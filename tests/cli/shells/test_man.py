@@ -19,7 +19,7 @@ DAY = date(2026, 1, 31)
 
 def test_each_command_has_a_page_with_its_options_and_examples() -> None:
     pages = manual_pages(cli, DAY)
-    assert {f"lockml-{name}.1" for name in cli.list_commands(click.Context(cli))} < pages.keys()
+    assert {f"lockml-{name}.1" for name in cli.list_commands(click.Context(cli, **cli.context_settings))} < pages.keys()
     assert {"lockml.1", "lockml-audit-run.1", "lockml-cache-prune.1", "lockml-dockerfile-lint.1"} < pages.keys()
     assert '.TH "LOCKML-CHECK" 1 2026-01-31 "lockml ' in pages["lockml-check.1"]
     for text in (".SS Subject", ".B \\-\\-level", ".SH EXAMPLES", "env var: LOCKML_CHECK_LEVEL", "lockml(1)"):
