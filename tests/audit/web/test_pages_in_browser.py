@@ -67,14 +67,15 @@ def test_page_that_cannot_be_refreshed_says_so_until_it_can(browser: Browser, se
     page = context.new_page()
     page.clock.install()
     logged_in(page, service)
+    expect(page.get_by_role("button", name="Dark")).to_be_visible()  # the script has run, and its interval has begun
     told = page.get_by_text("This page is from")
     session = context.cookies()
     context.clear_cookies()
     page.clock.run_for(11_000)
-    expect(told).to_be_visible()
+    expect(told).to_be_visible(timeout=30_000)
     context.add_cookies(session)  # type: ignore[arg-type] # they are what it gave
     page.clock.run_for(11_000)
-    expect(told).to_be_hidden()
+    expect(told).to_be_hidden(timeout=30_000)
     context.close()
 
 
