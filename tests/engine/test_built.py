@@ -128,7 +128,7 @@ def test_build_of_the_same_source_with_other_bytes_is_found(recorded: Built) -> 
     assert outcome.code == 1
     (drift,) = recorded.report("image:lockml-built:2")["drifts"]
     assert (drift["kind"], drift["name"], drift["locked"], drift["found"]) == ("artifact", "apex", "0.1", "0.1")
-    assert drift["detail"].startswith("another build of the same version")
+    assert drift["detail"].startswith("a different build of the same version")
 
 
 def test_tampered_builder_is_refused(recorded: Built) -> None:

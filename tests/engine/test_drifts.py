@@ -278,4 +278,4 @@ def test_program_in_the_container_is_run_only_when_asked_and_the_report_says_so(
         assert docker.changes("told-by-exec") == before
     assert [(kind, name) for kind, name, _ in drifts] == [("missing", "six")]
     assert report["subject"]["details"]["read-by"] == "exec"
-    assert "says what the container wants to say" in report["environments"][0]["told"][0]["text"]
+    assert "says what the container wants it to say" in report["environments"][0]["told"][0]["text"]

@@ -107,7 +107,7 @@ def test_first_hour_needs_no_command_that_was_not_printed(shell: Shell) -> None:
 
     again = shell.lockml("lockml init")
     assert printed(again) == [build, run, check]
-    assert "All is there" in again.err
+    assert "All files exist, nothing was written" in again.err
 
 
 def test_job_of_ci_passes_on_what_init_wrote_and_fails_on_what_changed(shell: Shell) -> None:
@@ -115,7 +115,7 @@ def test_job_of_ci_passes_on_what_init_wrote_and_fails_on_what_changed(shell: Sh
     (shell.folder / "requirements.in").write_text("markupsafe<3\n")
     outcome = shell.lockml(f"lockml init --base-image {BASE}")
     printed(outcome)
-    assert f"Locking for --base-image image:{BASE}: the options say so, and the engine has it\n" in outcome.err
+    assert f"Locking for --base-image image:{BASE}: from the options, read from the engine\n" in outcome.err
     job = yaml.safe_load((shell.folder / ".github/workflows/lockml.yml").read_text())["jobs"]["lock"]
     lock, build, check = [step["run"].strip() for step in job["steps"][-3:]]
     assert shell.lockml(lock).code == 0

@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from lockml.common.errors import LockError
 from lockml.common.references import Reference
+from lockml.common.settings import setting
 from lockml.common.target import Target
 from lockml.index.built import built_table
 from lockml.lock.checks.accelerator_choice import with_accelerator
@@ -93,7 +94,7 @@ def _base_lock_changes(lock: Lock, inputs: LockInputs) -> Iterator[str]:
         elif old.sha256 != base.sha256:
             yield f"the packages of its base {base.path} have changed"
         elif old != base:
-            yield f"--relax or --subset-of has changed for {base.path}"
+            yield f"{setting('relax')} or {setting('subset-of')} has changed for {base.path}"
     yield from (f"{path} is no longer a base" for path in known)
     for each in inputs.bases:
         yield from dict.fromkeys(deviations_from(each, lock))

@@ -167,11 +167,11 @@ def test_other_tags_are_another_target(tmp_path: Path, url: str) -> None:
     ("content", "options", "problem"),
     [
         ("py3-none-any\nnative-1.0\n", (), "error: tags.txt:2: 'native-1.0' is not a tag"),
-        (TAGS, ("--python", "3.13"), "error: tags.txt: is for Python 3.12, and the target is 3.13"),
-        (TAGS, ("--platform", "linux/ppc64le"), "is for manylinux_2_28_s390x, and the target is linux/ppc64le"),
-        (TAGS, ("--platform", "macos/arm64"), "is for manylinux_2_28_s390x, and the target is macos/arm64"),
+        (TAGS, ("--python", "3.13"), "error: tags.txt: is for Python 3.12, but the target is 3.13"),
+        (TAGS, ("--platform", "linux/ppc64le"), "is for manylinux_2_28_s390x, but the target is linux/ppc64le"),
+        (TAGS, ("--platform", "macos/arm64"), "is for manylinux_2_28_s390x, but the target is macos/arm64"),
         (TAGS, ("--target", "3.12-windows/amd64"), "error: --tags: cannot be used with --target, which includes it"),
-        ("cp314-cp314t-any\n", ("--python", "3.14"), "is for Python 3.14t, and the target is 3.14"),
+        ("cp314-cp314t-any\n", ("--python", "3.14"), "is for Python 3.14t, but the target is 3.14"),
     ],
 )
 def test_tags_that_do_not_fit_are_refused(
