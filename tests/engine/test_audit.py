@@ -93,8 +93,8 @@ def test_day_in_the_life_of_a_fleet(day: Docker, folder: Path) -> None:
         wait_until(lambda: len(messages) > 1, "somebody is told again")
         time.sleep(3)
         assert [each["title"] for each in messages] == [
-            "lockml: day/day-2@\u200bhere: 1 new"  # of a host named here, not a mention,
-            "lockml: day/day-2@here: 1 resolved",
+            "lockml: day/day-2@\u200bhere: 1 new",
+            "lockml: day/day-2@\u200bhere: 1 resolved",
         ]
         assert service.states() == dict.fromkeys(names, "in-order")
         assert service.api("findings")["findings"] == []
