@@ -67,7 +67,8 @@ def _refuse_foreign(name: str, files: Collection[str]) -> None:
     if name in files or lies_in_project(name, files) or Path(name).resolve().suffix in _SUFFIXES:
         return
     problem = f"is outside the project, and its name does not end in {' or '.join(_SUFFIXES)}"
-    raise InputError(name, f"{problem}; its lines could be sent to an index as names of projects")
+    remedy = "name it on the command line, or rename it"
+    raise InputError(name, f"{problem}, so its lines may be secrets, which no index may be asked for: {remedy}")
 
 
 def _seen_from(each: _R, folder: Path) -> _R:
