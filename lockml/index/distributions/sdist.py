@@ -227,9 +227,12 @@ class _Extension(Struct):
     size: int | None = None
 
     def take_name(self, name: bytes) -> None:
-        """Take the name of the entry; raises MetadataError for a second one, as readers differ in which they use."""
-        if not name or self.name not in (None, name):
-            raise unclear("an entry has two names, or an empty one")
+        """Take the name of the entry; raises MetadataError for a second one, as readers differ in which they use.
+
+        Likewise for a NUL in it, where some readers end the name.
+        """
+        if not name or b"\0" in name or self.name not in (None, name):
+            raise unclear("an entry has two names, an empty name, or a NUL in its name")
         self.name = name
 
     def take_size(self, size: int) -> None:

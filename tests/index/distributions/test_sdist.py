@@ -257,6 +257,7 @@ OTHER = b"Name: other\n"
         long_name(NAME.encode(), b"x") + long_name(b"a", b"x") + long_name(b"b", b"L") + with_content(b"c", OTHER),
         with_content(b"pkg-1.0/old/", with_content(NAME.encode(), OTHER), b"\0"),
         long_name(b"", b"x") + with_content(NAME.encode(), OTHER),
+        long_name(NAME.encode() + b"\0x", b"x") + with_content(b"a", OTHER),
         with_content(b"pkg-1.0\\PKG-INFO", OTHER),
         with_content(b"pkg-1.0/pkg-info", OTHER),
         header(b"pkg-1.0/link", b"2", link=b".") + with_content(b"pkg-1.0/link/PKG-INFO", OTHER),
