@@ -387,8 +387,10 @@ def _bare_reference(
 
 def _without_hashes(text: str, origin: Origin) -> tuple[str, frozenset[str]]:
     """Return *text* without the ``--hash`` options behind it, and their values in lower case."""
-    hashes = frozenset(match[1].lower() for match in _HASH.finditer(text))
+    matches = list(_HASH.finditer(text))
     rest = _HASH.sub("", text)
     if " --hash" in rest:
         raise RequirementError(((str(origin), f"{text!r}: a hash is written --hash=sha256:DIGEST"),))
-    return rest, hashes
+    if matches and rest[matches[0].start() :].strip():  # pip ignores it, also a marker
+        raise RequirementError(((str(origin), f"{text!r}: write the hashes at the end of the line"),))
+    return rest, frozenset(match[1].lower() for match in matches)

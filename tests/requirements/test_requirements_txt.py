@@ -96,6 +96,7 @@ def test_every_fault_is_told_with_its_place() -> None:
         ("https://x.example/a.zip#subdirectory=../b", "leads outside it"),
         ("./local ; colour == 'red'", "its marker \"colour == 'red'\" is invalid"),
         ("numpy==1.0 --hash=md5:aa", "a hash is written --hash=sha256:DIGEST"),
+        ("numpy==1.0 --hash=sha256:aa ; python_version < '3'", "write the hashes at the end of the line"),
         ("numpy==1.0 --global-option=x", "build options after a requirement"),
         ("-e six>=1", "names no folder and no repository"),
         ("-e ./six-1.0.tar.gz", "an archive cannot be editable"),
