@@ -3,7 +3,7 @@
 Nothing is resolved, and no index is contacted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from packaging.pylock import Package
 from packaging.utils import NormalizedName, canonicalize_name
@@ -35,28 +35,33 @@ def needed_of(base: BaseLock, inputs: LockInputs, targets: Sequence[Target]) -> 
     overridden = {override.name for override in asked.overrides}
     wanted = [each for each in asked.requirements if each.name not in overridden | inputs.policy.excludes]
     wanted += [each for each in asked.overrides if any(each.name == other.name for other in asked.requirements)]
-    faults: list[str] = []
     needed: set[NormalizedName] = set()
     for target in targets:
-        packages = {package.name: package for package in served_packages(base.lock, target)}
-        roots = [each for each in wanted if each.applies_to(target.environment)]
-        faults += _faults(roots, asked.constraints, packages, base, target)
-        needed |= _reached([root.name for root in roots], packages, inputs)
+        applying = {each.name for each in _applicable(asked.overrides, target)}
+        roots = [each.name for each in _applicable(wanted, target)]
+        needed |= _reached(roots, _by_name(base, target), inputs, overridden - applying)
+    bounds = [each for each in (*asked.constraints, *asked.overrides) if each.name in needed]
+    faults = [fault for target in targets for fault in _faults(wanted, bounds, base, target)]
     if faults:
         hint = f"add it to the inputs of {base.path}, or use {setting('on')} instead of {setting('subset-of')}"
         raise NoResolutionError("\n".join(map(escape, dict.fromkeys(faults))), hint=hint)
     return needed
 
 
+def _applicable(lines: Sequence[Requirement], target: Target) -> list[Requirement]:
+    return [line for line in lines if line.applies_to(target.environment)]
+
+
+def _by_name(base: BaseLock, target: Target) -> Mapping[NormalizedName, Package]:
+    return {package.name: package for package in served_packages(base.lock, target)}
+
+
 def _faults(
-    roots: Sequence[Requirement],
-    constraints: Sequence[Requirement],
-    packages: Mapping[NormalizedName, Package],
-    base: BaseLock,
-    target: Target,
+    roots: Sequence[Requirement], bounds: Sequence[Requirement], base: BaseLock, target: Target
 ) -> Iterator[str]:
-    """Yield the requirements that *base* does not meet."""
-    for root in roots:
+    """Yield the requirements that *base* does not meet on *target*."""
+    packages = _by_name(base, target)
+    for root in _applicable(roots, target):
         there = packages.get(root.name)
         if there is None:
             yield f"{root} ({root.origin}): {base.path} does not have it for {target}"
@@ -66,9 +71,9 @@ def _faults(
             yield f"{root} ({root.origin}): {base.path} has files of it that these hashes do not allow"
         elif not set(root.extras) <= set(base.lock.extras.get(root.name, ())):
             yield f"{root} ({root.origin}): {base.path} has it without these extras"
-    for bound in constraints:
+    for bound in _applicable(bounds, target):
         there = packages.get(bound.name)
-        if there is None or not bound.applies_to(target.environment):
+        if there is None:
             continue
         if not _meets(there, bound):
             yield f"{bound} ({bound.origin}): {base.path} has {there.name} {there.version or source_of(there)}"
@@ -84,13 +89,18 @@ def _meets(package: Package, asked: Requirement) -> bool:
 
 
 def _reached(
-    roots: Sequence[NormalizedName], packages: Mapping[NormalizedName, Package], inputs: LockInputs
+    roots: Sequence[NormalizedName],
+    packages: Mapping[NormalizedName, Package],
+    inputs: LockInputs,
+    dropped: Collection[NormalizedName],
 ) -> set[NormalizedName]:
+    """Return the projects of *packages* to which *roots* lead, without those that overrides drop."""
+    without = {*inputs.policy.excludes, *dropped}
     reached: set[NormalizedName] = set()
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
-        if name in packages and name not in reached and name not in inputs.policy.excludes:
+        if name in packages and name not in reached and name not in without:
             reached.add(name)
             needs = () if inputs.policy.as_is else packages[name].dependencies or ()
             waiting += [canonicalize_name(str(each["name"])) for each in needs]

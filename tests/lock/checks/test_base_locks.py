@@ -149,6 +149,25 @@ def test_subset_is_what_is_reached_on_the_targets_it_is_for(index: MemoryIndex) 
         needed("./folder")
 
 
+def test_constraints_and_overrides_count_where_a_subset_has_their_project(index: MemoryIndex) -> None:
+    base = base_of(lock_of(index, asked_of("model", "top")), subset=True)
+
+    def needed(line: str, *, constraints: tuple[str, ...] = (), overrides: tuple[str, ...] = ()) -> set[str]:
+        bounds = {"constraints": asked_of(*constraints).requirements, "overrides": asked_of(*overrides).requirements}
+        return set(needed_of(base, LockInputs(asked=replace(asked_of(line), **bounds), policy=Policy()), TARGETS))
+
+    forbidden = f"numpy --hash=sha256:{'0' * 64}"
+    for bounds in ({"constraints": ("numpy<2",)}, {"overrides": ("numpy<2",)}):
+        with pytest.raises(NoResolutionError, match=r"numpy<2 \(requirements.in:1\): base.toml has numpy 2.0"):
+            needed("top", **bounds)
+    for bounds in ({"constraints": (forbidden,)}, {"overrides": (forbidden,)}):
+        with pytest.raises(NoResolutionError, match="has files of it that these hashes do not allow"):
+            needed("top", **bounds)
+    assert needed("top", overrides=("numpy; sys_platform == 'win32'",)) == {"top"}
+    assert needed("top", overrides=("numpy>=2",)) == {"top", "numpy"}
+    assert needed("top", constraints=("model<0",), overrides=("model<0",)) == {"top", "numpy"}
+
+
 @st.composite
 def universes(draw: st.DrawFn) -> MemoryIndex:
     """Return an index of eight projects of three releases each, which need some of each other."""
