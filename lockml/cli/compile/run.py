@@ -35,6 +35,7 @@ from lockml.common.target import Target
 from lockml.index.locations import NamedIndexes
 from lockml.lock.checks.accelerator_choice import with_accelerator
 from lockml.lock.checks.accelerators import refuse_misfits
+from lockml.lock.checks.allowed_files import refuse_files_of_others
 from lockml.lock.facts import restated
 from lockml.lock.formats.built import recorded_of
 from lockml.lock.inputs import LockInputs
@@ -267,6 +268,7 @@ def _find_lock(
         error.hint = error.hint or hint_of_accelerator(error.explanation, inputs)
         error.hint = error.hint or _hint_of_bases(error, inputs, options.table)
         raise
+    refuse_files_of_others(lock, inputs.asked, targets)
     if inputs.bases:
         from lockml.cli.compile.locks.base_locks import on_bases
 

@@ -1,5 +1,6 @@
 """Locks for other processors and Pythons than most have, held against pip's own options for them."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -181,3 +182,17 @@ def test_tags_that_do_not_fit_are_refused(
     named = () if "--target" in options else ("--python", "3.12", "--platform", "linux/s390x")
     outcome = compiled(tmp_path, url, *named, "--tags", "tags.txt", *options)
     assert (outcome.code, problem in outcome.err) == (2, True), outcome.err
+
+
+def test_file_that_a_hash_forbids_on_one_target_is_not_locked_for_another(tmp_path: Path) -> None:
+    served = Served()
+    allowed = hashlib.sha256(served.wheel("pure", "1.0")).hexdigest()
+    served.file("pure", "pure-1.0-1-py3-none-any.whl", make_wheel("pure", "1.0", ["six; python_version < '3'"]))
+    (tmp_path / "requirements.in").write_text(
+        f"pure; python_version < '3.12' --hash=sha256:{allowed}\npure; python_version >= '3.12'\n"
+    )
+    targets = [part for minor in (11, 12) for part in ("--target", f"3.{minor}-linux/amd64-glibc-2.36")]
+    with serve(served) as url:
+        refused = run_lockml("compile", *targets, "--index-url", url, folder=tmp_path)
+    assert (refused.code, (tmp_path / "pylock.toml").exists()) == (2, False)
+    assert "requirements.in:1: pure ; python_version" in refused.err

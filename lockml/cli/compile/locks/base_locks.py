@@ -173,9 +173,7 @@ def on_bases(lock: Lock, inputs: LockInputs, targets: Sequence[Target], table: s
         for fault in deviations_from(base, lock):
             hint = f"remove it from {setting('exclude')} or {setting('override')}, or allow it with {relaxing(table)}"
             raise InputError(base.path, fault, hint=hint)
-    overridden = {line.name for line in inputs.asked.overrides}
-    lines = [line for line in inputs.asked.requirements if line.name not in overridden]
-    for line in unmet_hashes(lock, (*lines, *inputs.asked.constraints, *inputs.asked.overrides), targets):
+    for line in unmet_hashes(lock, inputs.asked, targets):
         problem = f"{line.versioned}: its hashes do not allow every file that a base has of it"
         hint = f"list the hashes of all files in the base, or allow it with {relaxing(table, line.name)}"
         raise InputError(str(line.origin), problem, hint=hint)
