@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from lockml.audit.config.model import NotifyRule
 from lockml.audit.log import Log
-from lockml.audit.messages import Notice, due_after_quiet, notice_of
+from lockml.audit.messages import Notice, due_after_quiet, notice_of, without_mentions
 from lockml.audit.store.outbox import SENT, Outbox, WaitingMessage
 from lockml.common.errors import InputError
 
-__all__ = ["SHORT_GAP", "Delivery", "Send", "check_addresses", "send_by_apprise"]
+__all__ = ["SHORT_GAP", "Delivery", "Send", "check_addresses", "notice_for", "send_by_apprise"]
 
 _LEASE: Final = timedelta(minutes=5)
 _FIRST_PAUSE: Final = timedelta(seconds=30)
@@ -22,6 +22,9 @@ SHORT_GAP: Final = timedelta(seconds=30)
 """The pause after the first message to an address."""
 
 _LONG_GAP: Final = timedelta(minutes=5)  # after the second, until there was none for twice as long
+
+_VERBATIM: Final = frozenset({"form", "forms", "json", "jsons", "mailto", "mailtos", "xml", "xmls"})
+"""The schemes of Apprise without mentions: a program may compare the names of targets in what they send."""
 
 Send = Callable[[str, Notice], str | None]
 """Sends a notice to an address of Apprise and returns the error, None if there is none."""
@@ -158,6 +161,7 @@ def send_by_apprise(url: str, notice: Notice) -> str | None:
     server = apprise.Apprise()
     if not server.add(url):
         return f"Apprise does not support addresses of scheme {url.partition(':')[0]!r}"
+    notice = notice_for(url, notice)
     sent = server.notify(
         title=notice.title,
         body=notice.body,
@@ -165,6 +169,11 @@ def send_by_apprise(url: str, notice: Notice) -> str | None:
         notify_type=getattr(apprise.NotifyType, notice.type.upper()),
     )
     return None if sent else "Apprise could not send it"
+
+
+def notice_for(url: str, notice: Notice) -> Notice:
+    """Return *notice* as it is sent to *url*: a chat must not notify people whom the name of a container mentions."""
+    return notice if url.strip().partition(":")[0].lower() in _VERBATIM else without_mentions(notice)
 
 
 def check_addresses(rules: Sequence[NotifyRule]) -> None:

@@ -54,6 +54,7 @@ class Heartbeat:
         self._log = log
         self._started = settings.context.clock()
         self._last: dict[str, tuple[datetime, datetime]] = {}  # the last heartbeat of each, and when it was new here
+        self._looked = self._started  # when that was read
         self._rules: tuple[NotifyRule, ...] = ()
         self._stopped = threading.Event()
         work = {"heartbeat": self.beat, **({"delivery": deliver} if deliver is not None else {})}
@@ -111,8 +112,12 @@ class Heartbeat:
         return events
 
     def _silent(self, now: datetime) -> dict[str, datetime]:
-        """Return the processes whose heartbeat stays the same for too long by this clock: other clocks may differ."""
-        last = self._last
+        """Return the processes whose heartbeat stays the same for too long by this clock: other clocks may differ.
+
+        Time in which this process could not look does not count: without the store, the others could not write either.
+        """
+        last = self._last if now - self._looked <= self._settings.silence / 2 else {}
+        self._looked = now
         self._last = {
             name: last[name] if name in last and last[name][0] == seen else (seen, now)
             for name, seen in self._store.workers.heartbeats().items()

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -21,7 +21,16 @@ from lockml.audit.model import SEVERITIES, Finding, RunResult, RunState
 from lockml.audit.serialize import finding_table
 from lockml.common.display import escape, redact
 
-__all__ = ["Message", "Notice", "NoticeType", "due_after_quiet", "messages_of", "notice_of", "worker_messages"]
+__all__ = [
+    "Message",
+    "Notice",
+    "NoticeType",
+    "due_after_quiet",
+    "messages_of",
+    "notice_of",
+    "without_mentions",
+    "worker_messages",
+]
 
 _MAX_LISTED: Final = 20  # findings in one message; it counts the others
 _MAX_KEPT: Final = 50  # findings that a waiting message has in full; it has the fingerprints of others
@@ -246,18 +255,24 @@ def notice_of(groups: Sequence[Sequence[Mapping[str, Any]]], base_url: str | Non
         return None
     title, lines, page = _one(changes[0]) if len(changes) == 1 else _many(changes)
     if base_url is not None:
-        lines.append(f"{base_url}{page}")
+        lines.append(f"{base_url.replace('@', '%40')}{page}")  # an @ in a link must not look like a mention
     worst: tuple[NoticeType, ...] = ("failure", "warning", "info", "success")
     kind = min((change.type for change in changes), key=worst.index)
     return Notice(title=_shown(f"lockml: {title}"), body="\n".join(map(_shown, lines)), type=kind)
 
 
 def _shown(line: str) -> str:
-    """Return *line* without secrets and control characters, and without a mention that a chat would notify people of.
+    """Return *line* without secrets and control characters."""
+    return escape(redact(line))
+
+
+def without_mentions(notice: Notice) -> Notice:
+    """Return *notice* without mentions that a chat would notify people of.
 
     A zero-width space breaks ``@everyone``, ``@here``, ``@name``, ``<!channel>`` and ``<@U123>``; ``user@host`` stays.
     """
-    return _MENTION.sub(lambda match: f"{match[0]}\u200b", escape(redact(line)))
+    title, body = (_MENTION.sub(lambda match: f"{match[0]}\u200b", text) for text in (notice.title, notice.body))
+    return replace(notice, title=title, body=body)
 
 
 def _one(change: _Change) -> tuple[str, list[str], str]:

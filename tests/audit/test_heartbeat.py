@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,15 +34,20 @@ def heartbeat(store: Store, host: str, clock: SetClock, log: ListLog) -> Heartbe
     return Heartbeat(store, settings, log)
 
 
+def moments_of_silence(since: datetime = NOON) -> list[datetime]:
+    """Return the moments of heartbeats after *since*, of which the last is after a silence that is too long."""
+    return [since + timedelta(seconds=seconds) for seconds in range(10, int(SILENCE.total_seconds()) + 20, 10)]
+
+
 def test_one_of_several_tells_that_another_is_dead_and_that_it_is_back(tmp_path: Path) -> None:
     store, clock, log = Store("sqlite:///a.db", tmp_path), SetClock(), ListLog()
     first, second, third = (heartbeat(store, f"gpu-{number}", clock, log) for number in (1, 2, 3))
     for each in (first, second, third):
         each.beat()
-    clock.moment = NOON + SILENCE + timedelta(seconds=1)
     store.workers.end(next(each.name for each in store.workers.all(NOON) if each.host == "gpu-3"))
-    second.beat()
-    third.beat()
+    for clock.moment in moments_of_silence():
+        second.beat()
+        third.beat()
     assert log.events == ["worker-lost"]
     assert store.history.waiting_messages() == 1
     first.beat()
@@ -64,11 +69,27 @@ def test_process_whose_clock_is_apart_is_not_dead_until_it_is_silent(tmp_path: P
         ours.beat()
         theirs.beat()
     assert log.events == []
-    clock.moment += timedelta(seconds=20)
-    ours.beat()
-    clock.moment += SILENCE + timedelta(seconds=1)
-    ours.beat()
+    for moment in moments_of_silence(clock.moment):
+        assert log.events == []
+        clock.moment = moment
+        ours.beat()
     assert log.events == ["worker-lost"]
+    store.close()
+
+
+def test_store_that_did_not_respond_makes_nobody_dead(tmp_path: Path) -> None:
+    """During the outage no process could write its heartbeat, and the first one after it must not bury the others."""
+    store, clock, log = Store("sqlite:///a.db", tmp_path), SetClock(), ListLog()
+    first, second = (heartbeat(store, f"gpu-{number}", clock, log) for number in (1, 2))
+    for moment, order in ((NOON, (second, first)), (NOON + timedelta(minutes=9), (first, second))):
+        clock.moment = moment
+        for each in order:
+            each.beat()
+    assert log.events == []
+    for moment in moments_of_silence(clock.moment):
+        clock.moment = moment
+        first.beat()
+    assert log.events == ["worker-lost"], "and it notices one that really ended"
     store.close()
 
 

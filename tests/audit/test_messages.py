@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lockml.audit.config.model import NotifyRule
-from lockml.audit.delivery import Delivery, check_addresses
+from lockml.audit.delivery import Delivery, check_addresses, notice_for
 from lockml.audit.findings import Changes
 from lockml.audit.log import Log
 from lockml.audit.messages import Notice, due_after_quiet, messages_of, notice_of, worker_messages
@@ -222,9 +222,26 @@ def test_notice_mentions_nobody_of_a_chat(text: str, shown: str) -> None:
     """The names of containers and packages are foreign: they must not notify everybody."""
     result = make_result(make_finding(text, detail=text), target=text)
     (message,) = messages_of([RULE], result, Changes(opened=result.findings), None)
-    notice = told(message.content)
-    assert notice.title == f"lockml: {shown}: 1 new"
-    assert f"  error: version {shown} 1 -> 2: {shown}" in notice.body.splitlines()
+    chat = notice_for("slack://a/b/c", told(message.content))
+    assert chat.title == f"lockml: {shown}: 1 new"
+    assert f"  error: version {shown} 1 -> 2: {shown}" in chat.body.splitlines()
+
+
+@pytest.mark.parametrize("url", ["json://hook.example/x", "JSONS://hook.example/x", "mailto://ops.example"])
+def test_names_are_verbatim_where_no_chat_reads_them(url: str) -> None:
+    """A program that gets the JSON compares the names of targets: `day/web@here` is a container of the host `here`."""
+    result = make_result(make_finding("numpy"), target="day/web@here")
+    (message,) = messages_of([RULE], result, Changes(opened=result.findings), None)
+    assert notice_for(url, told(message.content)).title == "lockml: day/web@here: 1 new"
+
+
+def test_link_to_the_pages_leads_there_in_a_chat_too() -> None:
+    result = make_result(make_finding("numpy"), target="web@here")
+    (message,) = messages_of([RULE], result, Changes(opened=result.findings), None)
+    notice = notice_of([[message.content]], "https://host.example/@ops")
+    assert notice is not None
+    link = notice_for("slack://a/b/c", notice).body.splitlines()[-1]
+    assert link == "https://host.example/%40ops/targets/web%40here"
 
 
 class Post:

@@ -69,7 +69,7 @@ class ManifestSettings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The variables that a person fills in."""
-        return (*([TOKEN] if self.serve else []), *self.variables)
+        return tuple(dict.fromkeys((*([TOKEN] if self.serve else []), *self.variables)))
 
     @property
     def cron(self) -> str:

@@ -125,7 +125,7 @@ def _written_folders(settings: ManifestSettings) -> list[str]:
 def _unit_word(text: str) -> str:
     """Return *text* as one word of a unit: quoted, without specifiers or variables."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{quoted}"' if any(each in text for each in " \"'\\;") else quoted
+    return f'"{quoted}"' if any(each in text for each in " \t\"'\\;") else quoted
 
 
 def _unit_path(text: str) -> str:
@@ -176,7 +176,7 @@ def _container(settings: ManifestSettings, name: str, command: str, *arguments: 
     return {
         "name": name,
         "image": settings.image,
-        "args": ["audit", command, "--fleet", f"/fleet/{settings.file}", *arguments],
+        "args": ["audit", command, "--fleet", _literal(f"/fleet/{settings.file}"), *arguments],
         "envFrom": [{"secretRef": {"name": "lockml-audit", "optional": not settings.secrets}}],
         "env": [
             {"name": "LOCKML_CACHE_DIR", "value": f"{_WORK}/cache"},
@@ -260,7 +260,7 @@ def _daemon_set(settings: ManifestSettings) -> dict[str, Any]:
     worker["env"].append({"name": "LOCKML_HOST", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}})
     pod = _pod(worker, hostPID=True)
     socket = socket_of(settings.engine)
-    worker["env"].append({"name": "DOCKER_HOST", "value": settings.engine if socket is None else f"unix://{socket}"})
+    worker["env"].append({"name": "DOCKER_HOST", "value": _literal(f"unix://{socket}" if socket else settings.engine)})
     if socket is not None:
         worker["volumeMounts"].append({"name": "engine", "mountPath": socket})
         pod["volumes"].append({"name": "engine", "hostPath": {"path": socket, "type": "Socket"}})
@@ -299,7 +299,7 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     """Return a service that audits the containers of its host and serves the pages to that host only."""
     socket = socket_of(settings.engine)
     health = "import urllib.request as u; u.urlopen('http://127.0.0.1:8765/healthz', timeout=5)"
-    arguments = ["--fleet", f"/fleet/{settings.file.replace('$', '$$')}", "--bind", "0.0.0.0"]  # noqa: S104 - in it
+    arguments = ["--fleet", _literal(f"/fleet/{settings.file}"), "--bind", "0.0.0.0"]  # noqa: S104 - in it
     if settings.facts.store is not None:
         arguments += ["--store", f"sqlite:///{_WORK}/lockml-audit.db"]  # another user may own the fleet's folder
     service = {
@@ -316,14 +316,14 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
         "ports": ["127.0.0.1:8765:8765"],
         "env_file": [VARIABLES],
         "environment": {
-            "DOCKER_HOST": settings.engine.replace("$", "$$") if socket is None else f"unix://{socket}",
+            "DOCKER_HOST": _literal(f"unix://{socket}" if socket else settings.engine),
             "LOCKML_CACHE_DIR": "/var/lib/lockml/cache",
             "LOCKML_STATE_DIR": "/var/lib/lockml",
         },
         "healthcheck": {"test": ["CMD", "python3", "-c", health], "interval": "30s", "timeout": "10s"},
         "volumes": [
-            _mounted(settings.folder.replace("$", "$$")),
-            *([f"{socket}:{socket}:ro".replace("$", "$$")] if socket is not None else []),
+            _mounted(settings.folder, "/fleet"),
+            *([_mounted(socket, socket)] if socket is not None else []),
             "work:/var/lib/lockml",
         ],
     }
@@ -334,11 +334,17 @@ def _compose(settings: ManifestSettings) -> dict[str, str]:
     return {"compose.yaml": notes + _yaml(document), VARIABLES: variables}
 
 
-def _mounted(folder: str) -> str | dict[str, Any]:
-    """Return the volume of the fleet's *folder*, in the long form if its path has a colon."""
-    if ":" not in folder:
-        return f"{folder}:/fleet:ro"
-    return {"type": "bind", "source": folder, "target": "/fleet", "read_only": True}
+def _literal(text: str) -> str:
+    """Return *text* so that Kubernetes and Compose, which replace variables, leave it as it is."""
+    return text.replace("$", "$$")
+
+
+def _mounted(source: str, target: str) -> str | dict[str, Any]:
+    """Return a volume of Compose that is read-only, in the long form if a path has a colon."""
+    source, target = _literal(source), _literal(target)
+    if ":" not in source:
+        return f"{source}:{target}:ro"
+    return {"type": "bind", "source": source, "target": target, "read_only": True}
 
 
 def _monitoring(settings: ManifestSettings) -> dict[str, str]:

@@ -26,6 +26,7 @@ __all__ = [
     "host_options",
     "open_store",
     "parse_labels",
+    "processes_option",
     "read_fleet",
 ]
 
@@ -58,6 +59,16 @@ def host_options(command: _F) -> _F:
     )(command)
     command = cache_option(command)
     return option("--host", default=host_name, show_default="its host name", help="The name of this machine.")(command)
+
+
+def processes_option(command: _F) -> _F:
+    """Declare the option for the number of runs at once."""
+    return option(
+        "--processes",
+        type=click.IntRange(1, 256),
+        show_default="the fleet file's, cores",
+        help="The number of runs at once.",
+    )(command)
 
 
 def _state_folder() -> str:

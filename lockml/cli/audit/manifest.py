@@ -1,6 +1,7 @@
 """``lockml audit manifest``: print or write the files that run audits in another system."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -97,7 +98,7 @@ def _manifest(given: _Settings) -> int:
         image=given.image,
         installed=own_installation().shell_word("audit"),
     )
-    _refuse_line_breaks(settings)
+    _refuse_structure(system, settings)
     made, missing = manifest_files(system, settings)
     for each in missing:
         warn(each)
@@ -120,12 +121,20 @@ def _facts_of(fleet: str) -> FleetFacts:
         raise InputError(fleet, "is not UTF-8") from error
 
 
-def _refuse_line_breaks(settings: ManifestSettings) -> None:
-    """Raise InputError where a name would be on more than one line of a file."""
+def _refuse_structure(system: str, settings: ManifestSettings) -> None:
+    """Raise InputError for a name that a system would read as more than a name.
+
+    Control characters and separators of lines (YAML has five) would begin a line; a backslash continues a line of
+    systemd and escapes a character of cron; and GitHub replaces ``${{`` before a shell reads the command.
+    """
     locks = (entry.lock for entry in settings.facts.entries)
     for name in (settings.fleet, settings.given, settings.lockml, settings.image, settings.facts.store or "", *locks):
-        if any(each in "\n\r\0" for each in name):
-            raise InputError(f"{name!r}", "has a line break in it")
+        if not name.isprintable():
+            raise InputError(f"{name!r}", "has a line break or a control character in it")
+        if "\\" in name:
+            raise InputError(f"{name!r}", "has a backslash in it, which systems read differently")
+        if system == "github" and "${{" in name:
+            raise InputError(f"{name!r}", "has ${{ in it, which GitHub replaces")
 
 
 def _write(folder: Path, made: Mapping[str, str], *, force: bool) -> None:
@@ -165,16 +174,24 @@ def _differs(file: Path, text: str) -> bool:
 def _lacking(file: Path, text: str) -> Iterable[str]:
     """Return the variables of *text* that a file of secrets does not name."""
     try:
-        there = file.read_text("utf-8", "replace")
+        there = _variables(file.read_text("utf-8", "replace"))
     except OSError:
-        there = ""
-    words = (line.strip().partition("=")[0].partition(": ")[0] for line in text.splitlines() if "''" in line)
-    return [word for word in words if word not in there]
+        there = []
+    empty = "\n".join(line for line in text.splitlines() if "''" in line)
+    return [name for name in _variables(empty) if name not in there]
+
+
+def _variables(text: str) -> list[str]:
+    """Return the names that a file of secrets in the format of sh or YAML gives values to."""
+    lines = (line.strip().removeprefix("export ") for line in text.splitlines())
+    found = (re.match(r"(\w+)(?:=|:\s)", line) for line in lines)
+    return [match[1] for match in found if match is not None]
 
 
 def _engine() -> str:
     """Return the address of the engine that the audits ask; raises InputError."""
     engine = os.environ.get("DOCKER_HOST", "")
-    if engine and not (engine.startswith(("unix:///", "tcp://")) and engine.isprintable() and " " not in engine):
+    plain = engine.isprintable() and not any(each in engine for each in " '\"\\")
+    if engine and not (plain and engine.startswith(("unix:///", "tcp://"))):
         raise InputError(f"DOCKER_HOST {redact(engine)!r}", "is not unix:///PATH or tcp://HOST:PORT")
     return engine

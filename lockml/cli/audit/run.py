@@ -23,6 +23,7 @@ from lockml.cli.audit.fleet import (
     host_options,
     open_store,
     parse_labels,
+    processes_option,
     read_fleet,
 )
 from lockml.cli.audit.results import FORMATTERS, Done, summary
@@ -68,12 +69,7 @@ class _Settings:
     help="Only targets with this name, which may be a glob.",
 )
 @option("--label", metavar="KEY=VALUE", multiple=True, help="Only targets with this label.")
-@option(
-    "--processes",
-    type=click.IntRange(1, 256),
-    show_default="the fleet file's, cores",
-    help="The number of runs at once.",
-)
+@processes_option
 @option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
 )

@@ -30,6 +30,7 @@ from lockml.cli.audit.fleet import (
     host_context,
     host_options,
     open_store,
+    processes_option,
 )
 from lockml.cli.common.command import declare
 from lockml.cli.common.options import option
@@ -79,12 +80,7 @@ class _Settings:
     show_default="LOCKML_TOKEN",
     help="The file with the token of the pages; required if other machines can reach ADDRESS.",
 )
-@option(
-    "--processes",
-    type=click.IntRange(1, 256),
-    show_default="the fleet file's, cores",
-    help="The number of runs at once.",
-)
+@processes_option
 @option(
     "--schedule/--no-schedule",
     default=True,

@@ -30,6 +30,7 @@ from lockml.cli.audit.fleet import (
     host_context,
     host_options,
     open_store,
+    processes_option,
     read_fleet,
 )
 from lockml.cli.common.command import declare
@@ -72,12 +73,7 @@ _log_format = option(
 )
 @fleet_options
 @_broker
-@option(
-    "--processes",
-    type=click.IntRange(1, 256),
-    show_default="the fleet file's, cores",
-    help="The number of runs at once.",
-)
+@processes_option
 @_log_format
 @host_options
 def worker(**options: object) -> int:

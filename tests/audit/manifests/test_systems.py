@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,25 @@ def test_folder_with_a_colon_or_a_dollar_is_the_one_that_is_mounted_and_written_
     unit = MANIFESTS["systemd"](settings("/srv/a: $b/lockml.toml"))["lockml-audit.service"]
     assert 'ReadWritePaths="/srv/a: $b"' in unit
     assert '"/srv/a: $$b/lockml.toml"' in unit
+
+
+def test_dollar_in_a_name_is_no_variable_of_kubernetes_or_compose() -> None:
+    fleet, engine = "/srv/$(LOCKML_TOKEN).toml", "unix:///run/$A:b.sock"
+    pod = kubernetes("daemonset.yaml", fleet=fleet, engine=engine, serve=True)
+    assert pod["containers"][0]["args"][-1] == "/fleet/$$(LOCKML_TOKEN).toml"
+    assert {"name": "DOCKER_HOST", "value": "unix:///run/$$A:b.sock"} in pod["containers"][0]["env"]
+    made = yaml.safe_load(MANIFESTS["compose"](settings(fleet, engine=engine))["compose.yaml"])
+    service = made["services"]["lockml-audit"]
+    assert "/fleet/$$(LOCKML_TOKEN).toml" in service["command"]
+    assert service["environment"]["DOCKER_HOST"] == "unix:///run/$$A:b.sock"
+    socket = "/run/$$A:b.sock"
+    assert {"type": "bind", "source": socket, "target": socket, "read_only": True} in service["volumes"]
+
+
+def test_token_that_the_fleet_file_names_too_is_one_variable() -> None:
+    made = settings(serve=True)
+    both = replace(made, facts=FleetFacts(variables=("LOCKML_TOKEN", "SLACK_TOKEN")))
+    assert both.secrets == ("LOCKML_TOKEN", "SLACK_TOKEN")
 
 
 @pytest.mark.parametrize(("system", "count"), [("kubernetes", 1), ("compose", 0), ("systemd", 0)])

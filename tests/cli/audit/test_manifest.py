@@ -96,12 +96,45 @@ def test_wrong_usage_is_refused(
     assert (outcome.code, problem in outcome.err) == (2, True), outcome.err
 
 
-def test_folder_with_a_line_break_is_refused(tmp_path: Path) -> None:
-    """The fleet's name is harmless, its absolute path is not: it would add lines to a unit."""
-    folder = tmp_path / "a\nExecStartPre=b"
-    folder.mkdir()
-    outcome = run_lockml("audit", "manifest", "systemd", folder=folder)
-    assert (outcome.code, "has a line break in it" in outcome.err) == (2, True), outcome.err
+@pytest.mark.parametrize(
+    ("system", "name", "problem"),
+    [
+        ("systemd", "a\nExecStartPre=b", "has a line break"),
+        ("kubernetes", "a\u2028b", "has a line break"),
+        ("cron", "a\udcffb", "has a line break or a control character"),
+        ("systemd", "a\\", "has a backslash"),
+        ("github", "a ${{ secrets.X }}", "which GitHub replaces"),
+    ],
+)
+def test_folder_that_a_system_reads_as_more_than_a_name_is_refused(
+    tmp_path: Path, system: str, name: str, problem: str
+) -> None:
+    """The fleet's name is harmless, its path is not: it would add lines to a unit, or continue one."""
+    (tmp_path / name).mkdir()
+    folder, given = (tmp_path, f"{name}/lockml.toml") if system == "github" else (tmp_path / name, "lockml.toml")
+    outcome = run_lockml("audit", "manifest", system, "--fleet", given, folder=folder)
+    assert (outcome.code, problem in outcome.err) == (2, True), outcome.err
+
+
+def test_variable_whose_name_another_one_contains_is_lacking(tmp_path: Path) -> None:
+    (tmp_path / "lockml.toml").write_text(FLEET)
+    (tmp_path / "lockml-audit.env").write_text("export MY_SLACK_TOKEN='s3cret' # SLACK_TOKEN\n")
+    outcome = run_lockml("audit", "manifest", "cron", "-o", ".", folder=tmp_path)
+    assert (outcome.code, "add SLACK_TOKEN to it" in outcome.err) == (0, True), outcome.err
+
+
+@pytest.mark.parametrize(("system", "secrets"), [("compose", "lockml-audit.env"), ("kubernetes", "secret.yaml")])
+def test_pages_for_other_machines_do_not_start_until_their_token_is_filled_in(
+    tmp_path: Path, system: str, secrets: str
+) -> None:
+    (tmp_path / "lockml.toml").write_text("[audit]\n")
+    serve = () if system == "compose" else ("--serve",)
+    assert run_lockml("audit", "manifest", system, *serve, "-o", ".", folder=tmp_path).code == 0
+    assert "LOCKML_TOKEN" in (tmp_path / secrets).read_text()
+    made = "".join(file.read_text() for file in tmp_path.glob("*.yaml"))
+    assert "0.0.0.0" in made
+    outcome = run_lockml("audit", "serve", "--bind", "0.0.0.0", folder=tmp_path, variables={"LOCKML_TOKEN": ""})
+    assert (outcome.code, "no token is set" in outcome.err) == (2, True), outcome.err
 
 
 @pytest.mark.parametrize("text", ["[audit", '[[audit.targets]]\nname = "a"\n'])
