@@ -117,9 +117,7 @@ def _ground(first: str, prefix: str) -> Iterator[_Step]:
     """Yield what all stages share."""
     yield _Step(first)
     variables = ["PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", f"PATH={prefix}/bin:$PATH"]
-    text = (
-        "Python writes no bytecode at run time, so the container stays as it was built, and does not buffer its output."
-    )
+    text = "Python writes no bytecode at run time, which would change the container, and does not buffer its output."
     yield _Step("ENV " + f" {_NEXT_LINE}".join(variables), text)
     yield _Step("WORKDIR /app")
 

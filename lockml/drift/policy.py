@@ -192,7 +192,8 @@ def require_verified(report: DriftReport) -> DriftReport:
         return report
     named = ", ".join(unverified[:3]) + (f" and {len(unverified) - 3} more" if len(unverified) > 3 else "")
     count, asked = len(unverified), setting("require-verified")
-    reason = f"{count} locked packages are not verified ({asked}): {named}; see lockml verify"
+    packages = "locked package is" if count == 1 else "locked packages are"
+    reason = f"{count} {packages} not verified ({asked}): {named}; see lockml verify"
     return replace(report, problems=(*report.problems, Problem(path=report.lock, reason=reason)))
 
 

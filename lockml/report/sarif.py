@@ -108,7 +108,8 @@ def _notices(report: DriftReport) -> Iterator[dict[str, object]]:
 
 def _left_out(count: int) -> Iterator[dict[str, object]]:
     if count > 0:
-        text = f"{count} more results are omitted: {setting('full')} includes all"
+        results = "result is" if count == 1 else "results are"
+        text = f"{count} more {results} omitted: {setting('full')} includes all"
         yield {"level": "warning", "message": {"text": text}}
 
 

@@ -53,7 +53,8 @@ def _paragraphs(report: DriftReport, *, full: bool) -> Iterator[Iterable[Line]]:
     yield from (_group_lines(group, full=full) for group in listed)
     left = groups[len(listed) :]
     if left:
-        yield [Line(2, _more(sum(len(group.drifts) for group in left), f" in {len(left)} more groups"))]
+        more = f" in {len(left)} more {'group' if len(left) == 1 else 'groups'}"
+        yield [Line(2, _more(sum(len(group.drifts) for group in left), more))]
     yield _problem_lines(report)
     yield _accepted_lines(report.accepted, full=full)
     yield _proof_lines(report)

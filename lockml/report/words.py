@@ -35,18 +35,36 @@ _CLAIMS: Final = {
     "names": "locked packages are installed at their locked version",
     "files": "locked packages have exactly the files of their wheels",
 }
-LIMITS: Final[dict[LimitCode, str]] = {
-    "bytecode-body": "compiled modules whose code was not compared: their headers match, or numba cached them",
-    "stdlib-unproven": "standard library files that are in no package list",
-    "interpreter-unproven": "interpreters that are in no package list",
-    "package-lists": "files checked only against the subject's own package lists",
-    "native-libraries": "shared objects outside the import path",
-    "unlocked-tools": "unlocked tools at a version that this release of lockml does not know",
-    "application-code": "folders of the application's own code",
-    "other-pythons": f"other Python environments, not checked; check them with {setting('environment')}",
-    "process-memory": "running processes, whose memory was not read",
+LIMITS: Final[dict[LimitCode, tuple[str, str]]] = {
+    "bytecode-body": (
+        "compiled module whose code was not compared: its header matches, or numba cached it",
+        "compiled modules whose code was not compared: their headers match, or numba cached them",
+    ),
+    "stdlib-unproven": (
+        "standard library file that is in no package list",
+        "standard library files that are in no package list",
+    ),
+    "interpreter-unproven": ("interpreter that is in no package list", "interpreters that are in no package list"),
+    "package-lists": (
+        "file checked only against the subject's own package lists",
+        "files checked only against the subject's own package lists",
+    ),
+    "native-libraries": ("shared object outside the import path", "shared objects outside the import path"),
+    "unlocked-tools": (
+        "unlocked tool at a version that this release of lockml does not know",
+        "unlocked tools at a version that this release of lockml does not know",
+    ),
+    "application-code": ("folder of the application's own code", "folders of the application's own code"),
+    "other-pythons": (
+        f"other Python environment, not checked; check it with {setting('environment')}",
+        f"other Python environments, not checked; check them with {setting('environment')}",
+    ),
+    "process-memory": (
+        "running process, whose memory was not read",
+        "running processes, whose memory was not read",
+    ),
 }
-"""What each limit counts, for a person."""
+"""What each limit counts, for a person: one, and several."""
 
 _GONE: Final = {"modified": "found different bytes", "removed-file": "file missing", "base-image": "layer missing"}
 _SAME: Final = {
@@ -178,7 +196,7 @@ def limit_lines(report: DriftReport) -> Iterator[str]:
     for limit in report.limits:
         shown = ", ".join(limit.examples[:2])
         more = ", …" if limit.count > 2 and len(limit.examples) > 1 else ""
-        yield f"{limit.code}: {limit.count} {LIMITS[limit.code]} ({shown}{more})"
+        yield f"{limit.code}: {limit.count} {LIMITS[limit.code][limit.count != 1]} ({shown}{more})"
 
 
 def claim(report: DriftReport, result: LevelResult) -> str:

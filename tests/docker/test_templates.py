@@ -22,7 +22,7 @@ GOLDEN = f"""\
 # Written by `lockml dockerfile init` for CPython 3.11 on linux/amd64, glibc-2.36.
 FROM python:3.11-slim-bookworm
 
-# Python writes no bytecode at run time, so the container stays as it was built, and does not buffer its output.
+# Python writes no bytecode at run time, which would change the container, and does not buffer its output.
 ENV PYTHONDONTWRITEBYTECODE=1 \\
     PYTHONUNBUFFERED=1 \\
     PATH=/opt/venv/bin:$PATH

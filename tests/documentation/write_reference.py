@@ -66,7 +66,7 @@ a kind; [what check proves](../check.md) says at which level (`{"`, `".join(LEVE
 A report counts under `limits` what no look at the files of a subject can know. They are no drift; `--strict` makes
 them exit code 4. The [threat model](../threat-model.md) says what makes each smaller.
 
-{_table(("code", "what it counts"), ((f"`{code}`", _cell(LIMITS[code])) for code in get_args(LimitCode)))}"""
+{_table(("code", "what it counts"), ((f"`{code}`", _cell(LIMITS[code][1])) for code in get_args(LimitCode)))}"""
 
 
 def _kind_rows() -> Iterator[Sequence[str]]:

@@ -193,7 +193,7 @@ def test_group_that_is_too_long_for_a_comment_hides_no_other() -> None:
     long = [replace(base, kind="modified", name=each[1:], path=each) for each in paths]
     text = format_markdown([report_with([*long, replace(base, kind="environment", name="LD_PRELOAD")])])
     assert "LD_PRELOAD: set to" in text
-    assert "and 19 more in 1 more groups" in text
+    assert "and 19 more in 1 more group" in text
 
 
 @pytest.mark.slow

@@ -56,14 +56,20 @@ def test_every_format_tells_every_limit(form: str, code: LimitCode) -> None:
     text = FORMATTERS[form]([limited(code)])
     assert code in text
     if form not in ("json", "cyclonedx"):
-        assert LIMITS[code] in unescape(text)
+        assert LIMITS[code][1] in unescape(text)
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATTERS if form not in ("json", "cyclonedx")])
 def test_limit_is_one_sentence_with_its_count_and_first_examples(form: str) -> None:
     plain = FORMATTERS[form]([limited("bytecode-body")]).replace("\\u2026", "…").replace("\\", "")
-    assert f"bytecode-body: 3 {LIMITS['bytecode-body']} (/a, /b, …)" in plain
-    assert plain.count(LIMITS["bytecode-body"]) == 1
+    assert f"bytecode-body: 3 {LIMITS['bytecode-body'][1]} (/a, /b, …)" in plain
+    assert plain.count(LIMITS["bytecode-body"][1]) == 1
+
+
+def test_limit_of_one_is_written_in_the_singular() -> None:
+    one = Limit(code="other-pythons", count=1, examples=("/usr",))
+    (line,) = limit_lines(replace(limited(), limits=(one,)))
+    assert line == "other-pythons: 1 other Python environment, not checked; check it with --environment (/usr)"
 
 
 @pytest.mark.parametrize("form", FORMATTERS)

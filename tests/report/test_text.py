@@ -20,7 +20,7 @@ def test_report_in_order_says_how_far_the_proof_goes() -> None:
         "  pip 99.0: not locked; base images and virtual environments include it, and this release of lockml "
         "does not know the version\n"
         "Limits of this check, not counted as drift (see --strict):\n"
-        "  unlocked-tools: 1 unlocked tools at a version that this release of lockml does not know (pip 99.0)\n"
+        "  unlocked-tools: 1 unlocked tool at a version that this release of lockml does not know (pip 99.0)\n"
     )
 
 

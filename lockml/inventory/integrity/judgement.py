@@ -107,8 +107,8 @@ class Judgement:
                 names += map(posixpath.basename, paths)
         if names:
             shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
-            of = f"{len(names)} entry point scripts are missing, which installers generate: {shown}"
-            self.results.remark(of)
+            scripts = "entry point script is" if len(names) == 1 else "entry point scripts are"
+            self.results.remark(f"{len(names)} {scripts} missing, although installers generate them: {shown}")
 
     def _account_unhashed(self, path: str, real_path: str, size: int | None, owner: Expected) -> None:
         """Account for a file about which its owner only says that it exists."""

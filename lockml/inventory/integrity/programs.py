@@ -40,7 +40,8 @@ def survey_programs(
                 more.append(entry.name)
         if more and environment.virtual and folder == tree.resolve(f"{environment.prefix}/bin"):
             shown = ", ".join(more[:_SHOWN]) + (", …" if len(more) > _SHOWN else "")
-            results.remark(f"{len(more)} programs in {folder} that no distribution installed: {shown}")
+            programs = "program" if len(more) == 1 else "programs"
+            results.remark(f"{len(more)} {programs} in {folder} that no distribution installed: {shown}")
 
 
 def _tell_other(tree: FileTree, results: SurveyResults, path: str, environment: PythonEnvironment) -> None:

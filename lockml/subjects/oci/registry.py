@@ -240,7 +240,7 @@ class Registry:
         login = self._credentials if _may_know_login(self._reference, realm) else None
         hint = f"log in: docker login {self._reference.registry}"
         if login is None and self._credentials is not None:
-            hint = f"it asks to send its login to {redact(realm)}, which is not one of its hosts"
+            hint = f"the login was not sent: its registry asks for it at {redact(realm)}, which is not one of its hosts"
         query = {"service": asked.get("service", ""), "scope": f"repository:{self._reference.name}:pull"}
         try:
             if login is not None and login.token:

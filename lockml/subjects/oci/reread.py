@@ -132,7 +132,7 @@ class Reread:
     def _read(self, source: Source, diff_id: str) -> LayerTree:
         digest = hashlib.sha256()
         try:
-            file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - it is
+            file = self._files.enter_context(tempfile.TemporaryFile(prefix="lockml-"))  # noqa: SIM115 - the stack closes it
             with source() as stored:
                 plain = inflated(stored)
                 while chunk := plain.read(_CHUNK):

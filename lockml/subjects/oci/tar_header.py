@@ -121,7 +121,7 @@ class Extensions:
     def take(self, kind: bytes, content: bytes, name: str) -> None:
         """Add the *content* of an extended header of that *kind* and *name*; raises UnreadableError."""
         if self._records is not None or kind in self._long or (self._long and kind in b"xg"):
-            raise _odd(self._named(), "it has more than one extended header of a kind")
+            raise _odd(self._named(), "more than one extended header describes it")
         if kind == b"g":
             _require_harmless(_records(content, name), name)
         elif kind == b"x":

@@ -48,7 +48,7 @@ def test_limit_exits_4_where_it_is_strict(
     limited(tmp_path)
     outcome = check(tmp_path, "--path", str(environment), "--level", "files", *strict)
     assert outcome.code == code, outcome.out + outcome.err
-    assert "application-code: 1 folders of the application's own code" in outcome.out
+    assert "application-code: 1 folder of the application's own code" in outcome.out
     assert ("check incomplete under --strict:" in outcome.out) is (code == 4)
 
 

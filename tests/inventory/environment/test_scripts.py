@@ -216,7 +216,7 @@ def test_scripts_of_a_project_that_has_none_at_all_are_a_note() -> None:
     without = {path: content for path, content in files.items() if path != "/opt/venv/bin/tool"}
     report = check(without, lock=lock)
     assert found(report) == []
-    assert "1 entry point scripts are missing" in notes(report)
+    assert "1 entry point script is missing" in notes(report)
     since = MemoryTree(without, image={"/opt/venv/bin/tool": b"#!"})
     assert found(check(since, lock=lock)) == [("removed-file", "/opt/venv/bin/tool")]
 

@@ -11,7 +11,7 @@ from tests.made.wheels import generated_script
 @pytest.mark.parametrize("name", ["tool", "uvicorn", "evil.sh", "aws", "gunicorn3"])
 def test_program_that_no_distribution_brought_is_a_note(name: str) -> None:
     report = check({**in_order(), f"/opt/venv/bin/{name}": b"#!/bin/sh\n"})
-    assert (found(report), f"1 programs in /opt/venv/bin that no distribution installed: {name}" in notes(report)) == (
+    assert (found(report), f"1 program in /opt/venv/bin that no distribution installed: {name}" in notes(report)) == (
         [],
         True,
     )
