@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from lockml.cli.common.config import known_names
 from lockml.cli.compile.locks.model import Axis, AxisValue, LockTable, fault
 from lockml.common.errors import InputError
 
@@ -60,12 +61,7 @@ def _table(content: Mapping[str, object], number: int, file: str, options: Colle
 
 
 def _near(key: str, known: Collection[str]) -> str:
-    import difflib
-
-    if key in _NOT_HERE:
-        return f"use --{key} on the command line"
-    near = difflib.get_close_matches(key, sorted(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"keys: {', '.join(sorted(known))}"
+    return f"use --{key} on the command line" if key in _NOT_HERE else known_names(key, known, "keys")
 
 
 def _axes(value: object, table: LockTable, known: Collection[str]) -> tuple[Axis, ...]:
