@@ -71,6 +71,7 @@ def shown_configurations() -> list[tuple[str, str]]:
             configures = re.search(r"^ *\[+(tool\.lockml|audit|ignore|compile|check|lock|built)\b", block, re.MULTILINE)
             if configures and "lock-version" not in block:  # a lock has a [tool.lockml] of its own
                 found.append((f"{page.relative_to(ROOT)} {number}", block))
+    found.append(("pyproject.toml", (ROOT / "pyproject.toml").read_text()))
     found.append(("lockml init", _uncommented((ROOT / "lockml" / "cli" / "init" / "lockml.toml").read_text())))
     return found
 
