@@ -20,7 +20,7 @@ _NOT_QUICK = (*_WITH_PROCESSES, "slow")
 _IN_CI = os.environ.get("LOCKML_REQUIRE_ENGINE") == "1"
 _OF_EXTRAS = (
     *("alembic", "apprise", "celery", "cronsim", "jinja2", "kombu", "pebble", "prometheus_client", "psycopg"),
-    *("sqlalchemy", "starlette", "uvicorn"),  # so far of audit and fleet, the rest of dev
+    *("sqlalchemy", "starlette", "uvicorn"),  # of audit and fleet; the rest of dev
     *("axe_playwright_python", "cyclonedx", "httpx2", "isal", "jsonschema", "kubernetes_validate", "playwright"),
     *("schemathesis", "trustme", "uv", "zensical"),
 )

@@ -215,7 +215,8 @@ def _tell_usage(error: click.UsageError) -> int:
         error.show()  # the help itself
         return InputError.exit_code
     path = error.ctx.command_path if error.ctx is not None else "lockml"
-    tell_error(InputError(path, error.format_message().rstrip("."), hint=f"run `{path} --help` for usage"))
+    problem = " ".join(map(str.strip, error.format_message().splitlines())).rstrip(".")
+    tell_error(InputError(path, problem, hint=f"run `{path} --help` for usage"))
     return InputError.exit_code
 
 

@@ -142,6 +142,19 @@ def test_unknown_command_exits_2(tmp_path: Path) -> None:
     assert "No such command 'frobnicate'" in outcome.err
 
 
+def test_option_without_its_value_leads_to_the_help_of_its_command(tmp_path: Path) -> None:
+    outcome = run_lockml("compile", "-P", folder=tmp_path)
+    assert outcome.code == 2
+    assert " compile: Option '-P' requires an argument\n" in outcome.err
+    assert " compile --help` for usage\n" in outcome.err
+
+
+def test_choices_of_an_argument_are_one_line(tmp_path: Path) -> None:
+    outcome = run_lockml("completion", folder=tmp_path)
+    assert (outcome.code, "\\t" in outcome.err) == (2, False)
+    assert "Choose from: bash, zsh, fish" in " ".join(outcome.err.split())
+
+
 def test_output_that_cannot_be_written_never_looks_like_drift(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "lockml", "--help"]

@@ -24,6 +24,7 @@ __all__ = ["IGNORE_KEYS", "LOCK_KEYS", "command_of", "config_schema", "configura
 _STRINGS: Final = {"type": "array", "items": {"type": "string"}}
 _TEXT: Final = {"type": "string", "minLength": 1}
 _TEXTS: Final = {"anyOf": [_TEXT, {"type": "array", "minItems": 1, "items": _TEXT}]}
+_FILES: Final[dict[str, object]] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 _PLACE: Final = {"type": "string", "pattern": r"\{"}
 IGNORE_KEYS: Final = {
     "kind": "a kind of drift, or of finding about a lock",
@@ -129,6 +130,11 @@ def _cell(properties: Mapping[str, object], **more: object) -> dict[str, object]
 
 
 def _lock_table() -> dict[str, object]:
+    bases = {
+        "on": {**_FILES, "description": "a lock of these tables, or a file, or a list of these"},
+        "subset-of": {**_TEXT, "description": "a lock of these tables, or a file"},
+    }
+    together = {"not": {"required": ["on", "subset-of"]}}
     own: dict[str, dict[str, object]] = {
         "name": {"type": "string", "pattern": f"^{lock_tables._NAME.pattern}$"},
         "matrix": {
@@ -140,21 +146,18 @@ def _lock_table() -> dict[str, object]:
             "additionalProperties": {
                 "type": "array",
                 "minItems": 1,
-                "items": {"anyOf": [_TEXT, _cell({"name": _TEXT}, required=["name"])]},
+                "items": {
+                    "anyOf": [_TEXT, _cell({"name": _TEXT, "files": _FILES, **bases}, required=["name"], **together)]
+                },
             },
         },
         "skip": {
             "type": "array",
             "items": {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}},
         },
-        "files": {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]},
+        "files": _FILES,
     }
     described = {key: {**value, "description": LOCK_KEYS[key]} for key, value in own.items()}
-    bases = {
-        key: {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}], "description": "a lock of these tables, or a file"}
-        for key in ("on", "subset-of")
-    }
-    together = {"not": {"required": ["on", "subset-of"]}}
     return _cell({**bases, **described}, required=["name"], **together)
 
 

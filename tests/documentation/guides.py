@@ -15,6 +15,7 @@ _BLOCK: Final = re.compile(
     r"^<!-- (?:file: (?P<file>\S+)|run(?:: exit (?P<code>\d+))?) -->\n+```\w+\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+_MARK: Final = re.compile(r"<!--\s*(?:file|run)\b", re.IGNORECASE)
 
 
 class File(NamedTuple):
@@ -33,7 +34,9 @@ class Command(NamedTuple):
 
 
 def steps(text: str) -> Iterator[File | Command]:
-    """Yield what a reader of a guide does, in order."""
+    """Yield what a reader of a guide does, in order; raises ValueError for a comment without its block."""
+    if len(_MARK.findall(text)) != len(_BLOCK.findall(text)):
+        raise ValueError("a comment for a file or a command has no code block below it, or is misspelt")
     for block in _BLOCK.finditer(text):
         if block["file"]:
             yield File(block["file"], block["text"])

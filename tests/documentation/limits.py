@@ -56,7 +56,7 @@ BOUNDS: Final[Mapping[str, tuple[Bound, ...]]] = {
         Bound(
             "resolution.unbuilt:_MOST_REFUSED",
             "",
-            "archives of a project that turn out to need a build before no other is read",
+            "archives of a project that turn out to need a build before lockml reads no more",
         ),
         Bound("resolution.unbuilt:_MOST_BYTES", "bytes", "all such archives of a project"),
         Bound("direct.unpack:_MAX_UNPACKED", "bytes", "a source archive, unpacked to be built"),
@@ -69,7 +69,11 @@ BOUNDS: Final[Mapping[str, tuple[Bound, ...]]] = {
         Bound("subjects.oci.tar:_MAX_MEMBERS", "", "members of a layer"),
         Bound("subjects.oci.tar_header:_MAX_NAME", "bytes", "the path of a member"),
         Bound("subjects.oci.layers:_MAX_DEPTH", "", "folders within each other"),
-        Bound("subjects.oci.decompress:_MAX_RATIO", "times", "what a layer may unpack to, beyond the next line"),
+        Bound(
+            "subjects.oci.decompress:_MAX_RATIO",
+            "times",
+            "its own size, to which a layer may unpack beyond the next line",
+        ),
         Bound("subjects.oci.decompress:_FREE", "bytes", "that a layer may unpack to whatever its size is"),
         Bound("subjects.tree.symlinks:_MAX_LINKS", "", "links that a path may lead through"),
         Bound("subjects.tree.hashing:_MAX_SIZE", "bytes", "a file that is hashed"),

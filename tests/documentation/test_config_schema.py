@@ -71,6 +71,7 @@ def shown_configurations() -> list[tuple[str, str]]:
             configures = re.search(r"^ *\[+(tool\.lockml|audit|ignore|compile|check|lock|built)\b", block, re.MULTILINE)
             if configures and "lock-version" not in block:  # a lock has a [tool.lockml] of its own
                 found.append((f"{page.relative_to(ROOT)} {number}", block))
+    found.append(("pyproject.toml", (ROOT / "pyproject.toml").read_text()))
     found.append(("lockml init", _uncommented((ROOT / "lockml" / "cli" / "init" / "lockml.toml").read_text())))
     return found
 
@@ -172,10 +173,14 @@ TABLES_OF_LOCKS: Final = st.fixed_dictionaries(
         "name": st.sampled_from(["base", "base-{python}", "", "-x", 1, "a" * 101]),
         "files": st.sampled_from(["requirements.in", ["a.in", "b.in"], [], "", 1]),
         "matrix": st.sampled_from(
-            [{"python": ["3.11", "3.12"]}, {"v": ["a", {"name": "b", "extra": ["gpu"]}]}, {"name": ["a"]}, {"v": []}, 1]
+            [
+                *({"python": ["3.11", "3.12"]}, {"name": ["a"]}, {"check": ["a"]}, {"v": []}, 1),
+                {"v": ["a", {"name": "b", "extra": ["gpu"]}]},
+            ]
         ),
+        "skip": st.sampled_from([[], [{}], [{"python": 3.11}], [{"python": ["3.11"]}], {}]),
         "on": st.sampled_from(["base", ["base", "b"], [1], ""]),
-        "subset-of": st.just("base"),
+        "subset-of": st.sampled_from(["base", ["base"], []]),
         "python": st.just("{python}"),
         "all": st.just(True),
         "pyhton": st.just("3.11"),
@@ -183,16 +188,40 @@ TABLES_OF_LOCKS: Final = st.fixed_dictionaries(
 )
 
 
-@given(table=TABLES_OF_LOCKS)
-@settings(max_examples=150, deadline=None)
-def test_schema_takes_the_tables_of_locks_that_compile_takes(table: dict[str, object]) -> None:
+def reads_lock(table: Mapping[str, Any]) -> bool:
+    """Say whether compile takes *table* as one of ``[[lock]]``."""
     names = frozenset(option_names(command_of("compile"))) - {"help"}
     try:
         parse_lock_tables([table], "lockml.toml", names)
-        read = table.get("files") not in ("", 1)  # `lock_cells` says so of each lock
     except LockmlError:
-        read = False
-    assert fits({"lock": [table]}) == read
+        return False
+    return table.get("files") not in ("", 1)  # `lock_cells` says so of each lock
+
+
+@given(table=TABLES_OF_LOCKS)
+@settings(max_examples=150, deadline=None)
+def test_schema_takes_the_tables_of_locks_that_compile_takes(table: dict[str, object]) -> None:
+    assert fits({"lock": [table]}) == reads_lock(table)
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ({"extra": ["gpu"]}, True),
+        ({"files": ["b.in"]}, True),
+        ({"on": "base"}, True),
+        ({"subset-of": "base"}, True),
+        ({"subset-of": []}, False),
+        ({"on": "base", "subset-of": "base"}, False),
+        ({"check": True}, False),
+        ({"only": "a"}, False),
+        ({"extar": ["gpu"]}, False),
+    ],
+    ids=str,
+)
+def test_schema_takes_the_values_of_an_axis_that_compile_takes(value: dict[str, object], taken: bool) -> None:
+    table = {"name": "a", "matrix": {"v": ["x", {"name": "y", **value}]}}
+    assert fits({"lock": [table]}) == reads_lock(table) == taken
 
 
 BUILT: Final = st.fixed_dictionaries(

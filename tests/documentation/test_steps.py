@@ -32,6 +32,12 @@ def test_steps_are_the_marked_blocks_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ["<!-- run: exit one -->", "<!--run-->", "<!-- run -->\ntext", "<!-- file: a b -->"])
+def test_mark_that_is_of_no_block_is_refused(mark: str) -> None:
+    with pytest.raises(ValueError, match="no code block below it"):
+        list(steps(GUIDE.replace("<!-- run: exit 1 -->", mark)))
+
+
 @pytest.mark.parametrize(
     ("shown", "printed", "expected"),
     [

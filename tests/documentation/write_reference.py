@@ -76,11 +76,17 @@ def _kind_rows() -> Iterator[Sequence[str]]:
 
 _EXIT_CODES: Final = {
     0: ("in order", ""),
-    1: ("drift, or with `compile --check` a lock that is out of date", ""),
+    1: (
+        "a difference: drift, a lock that is out of date (`compile --check`), findings of `dockerfile lint`, "
+        "or with `--exit-code` what `diff` and `outdated` list",
+        "",
+    ),
     2: ("wrong usage or input", "InputError"),
     3: ("nothing satisfies the requirements", "NoResolutionError"),
     4: ("not reachable or incomplete", "UnreachableError"),
     70: ("a defect of lockml: `--debug` prints the traceback to report", ""),
+    130: ("interrupted with Ctrl+C", ""),
+    141: ("the reader of the output has gone, such as `head`", ""),
 }
 
 

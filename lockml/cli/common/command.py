@@ -73,8 +73,12 @@ class Command(click.Command):
         self.params += loudness_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; raises InputError for an empty one."""
-        rest = super().parse_args(ctx, args)
+        """Parse the arguments; raises InputError for an empty one, and UsageError."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # click sets none if an option lacks its value
+            raise
         if not ctx.resilient_parsing:
             refuse_empty_arguments(self, ctx)
         return rest

@@ -3,7 +3,7 @@
 ``[tool.lockml.compile]`` holds the options of ``lockml compile`` by their long names, and likewise for every command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ __all__ = [
     "configured_options",
     "configured_table",
     "fleet_table",
+    "known_names",
     "option_names",
     "options_of_table",
 ]
@@ -32,6 +33,13 @@ TABLES: Final = frozenset(
     }
 )
 """The tables of the configuration beside the fleet: the options of each command, and other tables."""
+
+
+_HINTS: Final = {
+    _FLEET: "the fleet is in lockml.toml, in its [audit] table",
+    "tool": "the tables of lockml.toml have no prefix: write [compile] for [tool.lockml.compile]",
+}
+"""Hints for tables that are in the wrong file."""
 
 
 def configured_options(command: click.Command, name: str) -> dict[str, object]:
@@ -73,8 +81,8 @@ def options_of_table(command: click.Command, table: Mapping[str, object], place:
     for key, value in table.items():
         option = options.get(key)
         if option is None or option.name is None or key in _NOT_OPTIONS:
-            known = ", ".join(sorted(options.keys() - _NOT_OPTIONS))
-            raise _UnknownOptionError(key, "is not an option", hint=f"options: {known}")
+            hint = known_names(key, options.keys() - _NOT_OPTIONS, "options")
+            raise _UnknownOptionError(key, "is not an option", hint=hint)
         checked = _checked(value, option, f"{place}: {key}")
         found[option.name] = not checked if f"--{key}" in option.secondary_opts else checked
     return found
@@ -129,13 +137,16 @@ def _tables() -> tuple[str, Mapping[str, object]]:
 def _refuse_unknown(key: str, file: str) -> None:
     if key in TABLES:
         return
-    import difflib
-
-    near = difflib.get_close_matches(key, sorted(TABLES), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"tables: {', '.join(sorted(TABLES))}"
-    if key == _FLEET:
-        hint = "the fleet is in lockml.toml, in its [audit] table"
+    hint = _HINTS.get(key) or known_names(key, TABLES, "tables")
     raise InputError(file, f"lockml reads no table {key!r}", hint=hint)
+
+
+def known_names(key: str, known: Collection[str], what: str) -> str:
+    """Return the hint for an unknown *key*: the name of *known* that is most like it, else all of them."""
+    import difflib  # only for an error
+
+    near = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{what}: {', '.join(sorted(known))}"
 
 
 def _read(name: str) -> Mapping[str, object]:

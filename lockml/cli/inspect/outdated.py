@@ -91,7 +91,7 @@ def _target_options(given: Mapping[str, Any]) -> TargetOptions:
 def _tell(found: Sequence[Outdated], lock: Lock) -> None:
     if not found:
         count = len(chosen_packages(lock))
-        note(f"All {count} locked packages are the newest release that the target can install")
+        note(f"All locked packages ({count}) are at the newest release that the target can install")
         return
     rows = [("package", "locked", "newest", "held back by")]
     again = "lock it again" if lock.format else "try compile --upgrade-package"

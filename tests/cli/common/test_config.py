@@ -55,6 +55,21 @@ def test_configuration_is_refused_with_the_option(text: str, problem: str) -> No
         configured(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[complie]\n", "did you mean 'compile'?"),
+        ("[compile]\npyton = '3.11'", "did you mean 'python'?"),
+        ("[compile]\nzzz = '3.11'", "options: accelerator, "),
+        ("[tool.lockml.compile]\npython = '3.11'", "write [compile] for [tool.lockml.compile]"),
+    ],
+)
+def test_unknown_name_comes_with_the_name_that_is_meant(text: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        configured(text)
+    assert hint in (caught.value.hint or "")
+
+
 @pytest.mark.process
 def test_command_line_and_variables_win(tmp_path: Path) -> None:
     (tmp_path / "lockml.toml").write_text("[check]\nlock = 'from-file.toml'\n")

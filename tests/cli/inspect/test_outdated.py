@@ -98,14 +98,14 @@ def test_what_the_policy_of_the_lock_hides_is_not_newer(tmp_path: Path, url: str
     served.wheel("free", "2.0", upload_time="2024-06-01T00:00:00Z")
     outcome = outdated(tmp_path, "--exit-code")
     assert (outcome.code, outcome.out) == (0, "")
-    assert "All 1 locked packages are the newest release" in outcome.err
+    assert "All locked packages (1) are at the newest release" in outcome.err
 
 
 def test_lock_of_another_tool_and_no_lock_are_told(tmp_path: Path) -> None:
     assert "no such file" in outdated(tmp_path).err
     (tmp_path / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "other"\npackages = []\n')
     outcome = outdated(tmp_path, "--target", "3.11-linux/amd64-glibc-2.36")
-    assert (outcome.code, "All 0 locked packages are the newest release" in outcome.err) == (0, True)
+    assert (outcome.code, "All locked packages (0) are at the newest release" in outcome.err) == (0, True)
 
 
 @pytest.mark.parametrize("option", [[], ["--no-pre"]])

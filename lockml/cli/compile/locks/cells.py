@@ -53,11 +53,12 @@ def lock_cells(
 
     Options of *command* on the command line or in variables apply to all of them. Raises InputError.
     """
-    _refuse_single(context)
+    option = "--all" if context.params["all_locks"] else "--only"
+    _refuse_single(context, option)
     file, value = configured_table("lock")
     if value is None:
-        problem = "has no [[tool.lockml.lock]] table, which --all needs"
-        raise InputError(file or "pyproject.toml", problem, hint="see docs/locks.md")
+        problem = "needs a table of locks: [[tool.lockml.lock]] in pyproject.toml, or [[lock]] in lockml.toml"
+        raise InputError(option, problem, hint="see docs/locks.md")
     names = frozenset(option_names(command)) - {"help"}
     cells = arrange(expand(parse_lock_tables(value, file, names), names))
     chosen = with_needed(cells, _named(cells, only)) if only else cells
@@ -65,9 +66,9 @@ def lock_cells(
     return tuple(LockCell(cell, _options(cell, given)) for cell in chosen), cells
 
 
-def _refuse_single(context: click.Context) -> None:
-    """Raise InputError for an option that applies to one lock only."""
-    beside = "cannot be used with " + ("--all" if context.params["all_locks"] else "--only")
+def _refuse_single(context: click.Context, selection: str) -> None:
+    """Raise InputError for an option that applies to one lock only, beside *selection*, which is --all or --only."""
+    beside = f"cannot be used with {selection}"
     for name in _OWN:
         if context.params.get(name) and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             if name == "files":

@@ -9,13 +9,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from lockml.cli.compile.locks.model import Cell, LockTable, fault
+from lockml.cli.compile.locks.parse import bases_of
 
 __all__ = ["MOST_CELLS", "expand"]
 
 MOST_CELLS: Final = 1000
 _PLACE: Final = re.compile(r"\{([A-Za-z][A-Za-z0-9_-]*)\}")
 _PATHS: Final = ("lock", "output")
-_BASES: Final = ("on", "subset-of")
 _LONGEST: Final = 200
 
 
@@ -72,13 +72,12 @@ def _cells(table: LockTable, options: Collection[str]) -> Iterator[Cell]:
             if axis.name in options and axis.name not in own and axis.name not in brought:
                 brought[axis.name] = value.text
             own = _merged(own, brought, table, axis.name)
-        bases = next((own[key] for key in _BASES if key in own), [])
         yield Cell(
             name=name,
             table=table,
             values=values,
             options={**_default_paths(name), **own},
-            bases=tuple(map(str, bases)) if isinstance(bases, list) else (str(bases),),
+            bases=bases_of(own, table),
         )
 
 

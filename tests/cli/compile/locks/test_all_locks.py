@@ -213,7 +213,7 @@ def test_compile_without_inputs_leads_to_the_locks_that_there_are(tmp_path: Path
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ("", "lockml.toml: has no [[tool.lockml.lock]]"),
+        ("", "--all: needs a table of locks"),
         ('[[lock]]\nname = "a"\nresolution = "newest"\n', "lockml.toml: lock 'a': resolution: 'newest' is not one of"),
         ('[[lock]]\nname = "a"\nno-index = "yes"\n', "lockml.toml: lock 'a': no-index: is not true or false"),
         ('[[lock]]\nname = "a"\nfiles = [1]\n', "lockml.toml: lock 'a': files: is not a list of files"),
